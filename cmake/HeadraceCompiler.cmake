@@ -1,0 +1,41 @@
+# How everything is compiled: C11, warnings are errors, hidden symbols, programs in bin, libraries in lib.
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_CXX_STANDARD 17)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+add_compile_definitions(_GNU_SOURCE)
+add_compile_options(-Wall -Wextra -Werror -Wshadow -Wvla -Wpointer-arith -Wwrite-strings -Wno-unused-parameter
+    $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes> $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
+    -fno-omit-frame-pointer)
+
+# Column arrays and lane records are read in place.
+include(TestBigEndian)
+test_big_endian(HEADRACE_BIG_ENDIAN)
+if(HEADRACE_BIG_ENDIAN)
+    message(FATAL_ERROR "headrace is built for little-endian machines only")
+endif()
+
+if(HEADRACE_SANITIZE)
+    add_compile_options(-fsanitize=${HEADRACE_SANITIZE} -fno-sanitize-recover=all)
+    add_link_options(-fsanitize=${HEADRACE_SANITIZE})
+endif()
+if(HEADRACE_FUZZ)
+    if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
+        message(FATAL_ERROR "the fuzz preset needs clang (libFuzzer)")
+    endif()
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+if(HEADRACE_COVERAGE)
+    add_compile_options(--coverage)
+    add_link_options(--coverage)
+endif()
+if(HEADRACE_FAULTS)
+    add_compile_definitions(HRP_FAULTS=1)
+endif()

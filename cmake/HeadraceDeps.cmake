@@ -1,0 +1,21 @@
+# The libraries we stand on, by pkg-config; packaging/packages.sh names the Debian packages.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
+pkg_check_modules(PROTOBUFC REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(XXHASH REQUIRED libxxhash) # its header only, inlined
+find_program(PROTOC protoc REQUIRED)
+find_program(PROTOC_C protoc-c REQUIRED)
+if(HEADRACE_COLLECTOR)
+    pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+    pkg_check_modules(CYAML REQUIRED IMPORTED_TARGET libcyaml)
+    find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
+    find_path(ROCKSDB_INCLUDE rocksdb/c.h REQUIRED)
+    # Debian ships llhttp as C sources in node-llhttp; compiled into the collector.
+    find_path(LLHTTP_INCLUDE llhttp.h PATH_SUFFIXES llhttp PATHS /usr/share/include REQUIRED)
+    find_path(LLHTTP_SOURCES llhttp.c PATHS /usr/share/llhttp REQUIRED)
+endif()
+if(HEADRACE_TESTS)
+    pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+endif()

@@ -1,0 +1,37 @@
+/* Reading a stream back: blocks from an offset on, decoded, with their selection. Any thread; one reader per thread.
+ * A reader takes a short snapshot for each block, so it never holds up a reopen of the store. */
+#ifndef HRD_READ_H
+#define HRD_READ_H
+#include "block.h"
+#include "log.h"
+struct hrd_registry;
+
+struct hrd_read_block {
+    struct hrd_block_head head;
+    struct hrp_batch *batch;      /* owned by the reader, until the next call */
+};
+struct hrd_gap {                  /* offsets [from, to) cannot be read */
+    uint64_t from, to;
+    const char *cause;            /* "damaged", "retention" */
+};
+struct hrd_reader;
+int hrd_reader_open(struct hrd_log *log, struct hrd_registry *reg, uint32_t stream_id, uint64_t from_offset, struct hrd_reader **ret);
+/* 1: *ret is the block that holds the cursor's offset, or the first after it; 0: end for now, call again later;
+ * 2: *ret_gap, the cursor is moved past it; HR_E*: the store (HR_EAGAIN: reopening). */
+int hrd_reader_next(struct hrd_reader *r, const struct hrd_read_block **ret, struct hrd_gap *ret_gap);
+uint64_t hrd_reader_offset(const struct hrd_reader *r);  /* next offset wanted */
+void hrd_reader_free(struct hrd_reader *r);
+
+/* Rows of one block, selected ones only, offset >= from. */
+struct hrd_rows;
+int hrd_rows_open(const struct hrd_read_block *blk, uint64_t from_offset, struct hrd_rows **ret);
+/* 1: identity of the next row and its offset, and then exactly one of the three calls below; 0: end. */
+int hrd_rows_next(struct hrd_rows *rows, struct hrp_row_id *ret_id, uint64_t *ret_offset);
+int hrd_rows_skip(struct hrd_rows *rows);
+/* One event as the API, tail, export and the file sink show it, without the newline:
+ * {"offset":1,"event_time":"...","receive_time":"...","incarnation":"<32 hex>","lane":0,"n":1,"app":"..","version":"..","data":{...}}
+ * weight and flags only when they are not 1 and 0. app and version as given (may be ""). */
+int hrd_rows_json(struct hrd_rows *rows, const char *app, const char *version, struct hrp_buf *out);
+int hrd_rows_data(struct hrd_rows *rows, struct hrp_buf *out);   /* only the data object */
+void hrd_rows_free(struct hrd_rows *rows);
+#endif

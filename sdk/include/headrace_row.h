@@ -1,0 +1,64 @@
+/* What generated code calls, and nobody else. The generated log function is straight-line:
+ *
+ *     uint8_t *p = hr_row_begin(client, &type, max_bytes, row->event_time_ns, &r);
+ *     if (p == NULL) return r.err;
+ *     p = hr_put_tag1(p, (3 << 3) | 2); p = hr_put_str(p, row->origin.p, row->origin.n); ...
+ *     return hr_row_end(&r, p);
+ *
+ * Between begin and end nothing may fail, block or call out: max_bytes is an upper bound the generator
+ * computes from the schema and the lengths of the row's strings. */
+#ifndef HEADRACE_ROW_H
+#define HEADRACE_ROW_H
+#include <headrace.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct hr_row {
+    void *lane;     /* private */
+    uint8_t *start; /* private */
+    uint32_t index; /* private */
+    int err;        /* why begin returned NULL */
+} hr_row;
+
+/* Reserve room for one row in this thread's lane. NULL: dropped and counted, r->err says why. Keeps errno. */
+HR_API uint8_t *hr_row_begin(hr_client *client, hr_type *type, size_t max_bytes, int64_t event_time_ns, hr_row *r);
+/* Publish the row: `end` is one past its last byte, at most begin + max_bytes. Returns 0. */
+HR_API int hr_row_end(hr_row *r, uint8_t *end);
+
+/* Upper bounds: 10 bytes a varint, 5 a 32-bit one. All return the new end. */
+static inline uint8_t *hr_put_varint(uint8_t *p, uint64_t v)
+{
+    while (v >= 0x80) {
+        *p++ = (uint8_t)(v | 0x80);
+        v >>= 7;
+    }
+    *p++ = (uint8_t)v;
+    return p;
+}
+static inline uint8_t *hr_put_fixed32(uint8_t *p, uint32_t v) { memcpy(p, &v, 4); return p + 4; } /* little-endian hosts only, checked in CMake */
+static inline uint8_t *hr_put_fixed64(uint8_t *p, uint64_t v) { memcpy(p, &v, 8); return p + 8; }
+static inline uint64_t hr_zigzag64(int64_t v) { return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63); }
+static inline uint8_t *hr_put_str(uint8_t *p, const void *s, size_t n)
+{
+    p = hr_put_varint(p, n);
+    if (n != 0)
+        memcpy(p, s, n);
+    return p + n;
+}
+static inline size_t hr_varint_bytes(uint64_t v)
+{
+    size_t n = 1;
+    while (v >= 0x80) {
+        v >>= 7;
+        n++;
+    }
+    return n;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif
