@@ -14,7 +14,9 @@ struct hrp_reader {
 };
 static inline struct hrp_reader hrp_reader(const void *p, size_t n_bytes)
 {
-    struct hrp_reader r = {(const uint8_t *)p, (const uint8_t *)p + n_bytes, false};
+    const uint8_t *b = p != NULL ? (const uint8_t *)p : (const uint8_t *)""; /* NULL with 0 bytes is an empty range */
+    struct hrp_reader r = {b, b + n_bytes, false};
+
     return r;
 }
 static inline size_t hrp_reader_left(const struct hrp_reader *r) { return r->bad ? 0 : (size_t)(r->end - r->p); }

@@ -1,0 +1,5 @@
+/* One column: its encodings. Private to proto/. */
+#ifndef HRP_COLUMN_H
+#define HRP_COLUMN_H
+#include "batch.h"
+#endif
