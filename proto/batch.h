@@ -41,7 +41,10 @@ int hrp_builder_new(struct hrp_schema *schema, struct hrp_builder **ret); /* tak
 void hrp_builder_free(struct hrp_builder *b);
 /* Add one row in protobuf wire format. Checks everything first (lengths, UTF-8 of proto3 strings, depth, wire types):
  * on an error the builder is as before, and the caller adds it raw. Last value wins for a singular scalar that is there
- * twice; singular messages merge, as the protobuf spec says. HR_EROW (err says the field and why), HR_ENOMEM. */
+ * twice; singular messages merge, as the protobuf spec says. HR_EROW (err says the field and why), HR_ETOOBIG (more than
+ * HRP_ROW_MAX_BYTES), HR_ENOMEM; HR_EFULL from any of the three: one more would make a batch that readers with the default
+ * limits refuse: seal, then add the same again. */
+#define HRP_ROW_MAX_BYTES (1u << 20)
 int hrp_builder_add(struct hrp_builder *b, uint32_t lane, uint64_t n, int64_t event_time_ns, uint32_t weight, uint32_t flags,
                     const uint8_t *row, size_t n_bytes, struct hr_error *err);
 int hrp_builder_add_raw(struct hrp_builder *b, uint32_t lane, uint64_t n, int64_t event_time_ns, const char *reason,
@@ -50,6 +53,7 @@ int hrp_builder_add_drop(struct hrp_builder *b, uint32_t lane, uint64_t first_n,
 uint32_t hrp_builder_rows(const struct hrp_builder *b);   /* typed + raw */
 size_t hrp_builder_bytes(const struct hrp_builder *b);    /* wire bytes taken in since the last seal */
 bool hrp_builder_empty(const struct hrp_builder *b);      /* no row, no drop */
+bool hrp_builder_full(const struct hrp_builder *b);       /* worth sealing now: the next add may answer HR_EFULL */
 /* Append the finished batch to out and empty the builder (memory is kept). On HR_ENOMEM nothing is lost: call again. */
 int hrp_builder_seal(struct hrp_builder *b, const struct hrp_id *incarnation, uint64_t batch_id, uint32_t type_id, struct hrp_buf *out);
 
@@ -64,7 +68,8 @@ struct hrp_batch_head {
     struct hrp_segment *segments;       /* owned; sum of ROWS counts = n_rows, of RAW counts = n_raw */
     size_t header_bytes, total_bytes;   /* prelude + header; the whole batch */
 };
-/* Parse and verify prelude and header only: enough to resolve the batch when the body can't be read. */
+/* Parse and verify prelude and header only: enough to resolve the batch when the body can't be read, or is cut off
+ * (total_bytes > n). HR_ECORRUPT, HR_ELIMIT, HR_ENOMEM, HR_EVERSION. */
 int hrp_batch_head_read(const uint8_t *p, size_t n, const struct hrp_limits *lim, struct hrp_batch_head *ret);
 void hrp_batch_head_fini(struct hrp_batch_head *h);
 /* A batch without body that resolves the same numbers as drops: what eviction writes (rule 4). */
@@ -103,9 +108,13 @@ struct hrp_batch {
     const uint32_t *flags;                  /* [n_rows], NULL: all 0 */
     const struct hrp_column *columns;       /* [hrp_schema_n_nodes]; the root's n_slots = n_rows. A NULL schema: NULL */
     const struct hrp_raw_row *raw;          /* [n_raw] */
-    struct hrp_arena *arena;                /* private */
+    struct hrp_arena *arena;                /* private, as the rest */
+    struct hrp_batch_parts {
+        uint64_t envelope, raw, fields;     /* bytes of the body's parts before LZ4 */
+    } parts;
 };
-/* Verify checksums, decompress and decode all. HR_ECORRUPT, HR_ELIMIT, HR_ENOMEM, HR_EVERSION. */
+/* Verify checksums, decompress and decode all; p is not needed afterwards. With a NULL schema the fields of typed rows
+ * stay closed: head, envelope and raw rows are there, columns is NULL. HR_ECORRUPT, HR_ELIMIT, HR_ENOMEM, HR_EVERSION. */
 int hrp_batch_open(const uint8_t *p, size_t n, struct hrp_schema *schema, const struct hrp_limits *lim, struct hrp_batch **ret,
                    struct hr_error *err);
 void hrp_batch_free(struct hrp_batch *b);

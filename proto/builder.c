@@ -11,3 +11,4 @@ uint32_t hrp_builder_rows(const struct hrp_builder *b) { return 0; }
 size_t hrp_builder_bytes(const struct hrp_builder *b) { return 0; }
 bool hrp_builder_empty(const struct hrp_builder *b) { return true; }
 int hrp_builder_seal(struct hrp_builder *b, const struct hrp_id *incarnation, uint64_t batch_id, uint32_t type_id, struct hrp_buf *out) { return HR_EVERSION; }
+bool hrp_builder_full(const struct hrp_builder *b) { return false; }
