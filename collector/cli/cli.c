@@ -104,8 +104,8 @@ static int64_t unit_ns(const char *unit)
     return 0;
 }
 
-/* RFC 3339, section 5.6, also a date alone; offset and fraction as given. False: not a time. */
-static bool parse_rfc3339(const char *text, int64_t *ret_ns)
+/* RFC 3339, section 5.6; fraction and offset as given. */
+bool cli_time_rfc3339(const char *text, int64_t *ret_ns)
 {
     struct tm tm = {0};
     const char *p = strptime(text, "%Y-%m-%d", &tm);
@@ -141,7 +141,7 @@ int cli_parse_time(const struct cli_verb *verb, const char *option, const char *
     char *end;
     long long v;
 
-    if (parse_rfc3339(text, ret_ns))
+    if (cli_time_rfc3339(text, ret_ns))
         return 0;
     errno = 0;
     v = strtoll(text, &end, 10);

@@ -36,6 +36,8 @@ int cli_parse_seconds(const struct cli_verb *verb, const char *option, const cha
 /* A point in time: RFC 3339 ("2026-11-23T18:00:00Z"), a date, nanoseconds since 1970, or an age before now ("90s", "15m", "2h", "7d"). */
 int cli_parse_time(const struct cli_verb *verb, const char *option, const char *text, int64_t *ret_ns);
 
+bool cli_time_rfc3339(const char *text, int64_t *ret_ns); /* RFC 3339 or a date alone; false: it is neither */
+
 /* Rewrites one line of a terminal on stderr; nothing when stderr is no terminal. */
 void cli_progress(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void cli_progress_end(void); /* clears the line */
