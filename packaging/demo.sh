@@ -3,7 +3,8 @@
 # findings about these data, and the address of the status page.
 #   packaging/demo.sh          leaves the collector running until Ctrl-C
 #   packaging/demo.sh --once   ends by itself; exits non-zero if what the program counted differs from the ledger
-# Needs Debian 12 and root or sudo for its packages. HEADRACE_DEMO_FLIGHTS sends fewer flights.
+# Needs Debian 12 and root or sudo for its packages. HEADRACE_DEMO_FLIGHTS=N sends fewer flights; HEADRACE_DEMO_BUILD=DIR
+# takes the programs of a build that is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . packaging/packages.sh
@@ -15,7 +16,6 @@ case "${1:-}" in
     *) echo "usage: packaging/demo.sh [--once]" >&2; exit 2 ;;
 esac
 flights=${HEADRACE_DEMO_FLIGHTS:-3000000}
-bin=build/demo/release/bin
 data=build/demo/data-$flights
 daemon=""
 run=""
@@ -43,14 +43,19 @@ trap 'exit 143' TERM
 
 say() { printf '\n== %s\n' "$*"; }
 
-say "packages"
-headrace_install_packages "${HEADRACE_PACKAGES_BUILD[@]}" "${HEADRACE_PACKAGES_DEMO[@]}"
-
-say "build"
-mkdir -p build/demo
-timeout 600 cmake --preset release -DHEADRACE_TESTS=OFF -B build/demo/release >build/demo/build.log 2>&1 &&
-    timeout 1800 cmake --build build/demo/release --target headraced headrace headrace_demo >>build/demo/build.log 2>&1 ||
-    { tail -n 40 build/demo/build.log >&2; exit 1; }
+if [[ -z ${HEADRACE_DEMO_BUILD:-} ]]; then
+    say "packages"
+    headrace_install_packages "${HEADRACE_PACKAGES_BUILD[@]}" "${HEADRACE_PACKAGES_DEMO[@]}"
+    say "build"
+    build=build/demo/release
+    mkdir -p build/demo
+    if ! { timeout 600 cmake --preset release -B "$build" -DHEADRACE_TESTS=OFF &&
+        timeout 1800 cmake --build "$build" --target headraced headrace headrace_demo; } >build/demo/build.log 2>&1; then
+        tail -n 40 build/demo/build.log >&2
+        exit 1
+    fi
+fi
+bin=${HEADRACE_DEMO_BUILD:-build/demo/release}/bin
 
 say "data"
 if [[ ! -s $data/counts.json ]]; then
