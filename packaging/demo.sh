@@ -49,8 +49,8 @@ if [[ -z ${HEADRACE_DEMO_BUILD:-} ]]; then
     say "build"
     build=build/demo/release
     mkdir -p build/demo
-    if ! { timeout 600 cmake --preset release -B "$build" -DHEADRACE_TESTS=OFF &&
-        timeout 1800 cmake --build "$build" --target headraced headrace headrace_demo; } >build/demo/build.log 2>&1; then
+    if ! { timeout --foreground 600 cmake --preset release -B "$build" -DHEADRACE_TESTS=OFF &&
+        timeout --foreground 1800 cmake --build "$build" --target headraced headrace headrace_demo; } >build/demo/build.log 2>&1; then
         tail -n 40 build/demo/build.log >&2
         exit 1
     fi
@@ -59,15 +59,17 @@ bin=${HEADRACE_DEMO_BUILD:-build/demo/release}/bin
 
 say "data"
 if [[ ! -s $data/counts.json ]]; then
-    (cd packaging/demo && timeout 600 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
+    (cd packaging/demo && timeout --foreground 600 npm ci --ignore-scripts --no-audit --no-fund --loglevel=error)
     mkdir -p "$data"
-    timeout 600 node packaging/demo/convert.mjs "$data" "$flights"
+    timeout --foreground 600 node packaging/demo/convert.mjs "$data" "$flights"
 fi
 cat "$data/counts.json"
 
 say "collector"
 run=$(mktemp -d build/demo/run.XXXXXX)
-"$bin/headraced" --data-dir "$run/data" --ingest 127.0.0.1:0 --http 127.0.0.1:0 --ports-file "$run/ports" >"$run/headraced.log" 2>&1 &
+# In a session of its own: Ctrl-C is for this script, which then stops it in order.
+setsid "$bin/headraced" --data-dir "$run/data" --ingest 127.0.0.1:0 --http 127.0.0.1:0 --ports-file "$run/ports" \
+    >"$run/headraced.log" 2>&1 </dev/null &
 daemon=$!
 for _ in $(seq 300); do
     [[ -s $run/ports ]] && grep -q '^http=' "$run/ports" && break
@@ -81,14 +83,14 @@ export HEADRACE_HTTP=http://127.0.0.1:$http_port HEADRACE_URL=headrace://127.0.0
 echo "status page: $HEADRACE_HTTP/"
 
 say "events, from one thread of one program"
-HEADRACE_SPOOL=$run/spool timeout 900 "$bin/headrace_demo" "$data" "$run/counts.json"
+HEADRACE_SPOOL=$run/spool timeout --foreground 900 "$bin/headrace_demo" "$data" "$run/counts.json"
 
 say "streams"
 "$bin/headrace" streams
 say "ledger"
 "$bin/headrace" ledger --wait-settled 60
 say "findings"
-timeout 300 node packaging/demo/findings.mjs "$HEADRACE_HTTP" "$run/counts.json"
+timeout --foreground 300 node packaging/demo/findings.mjs "$HEADRACE_HTTP" "$run/counts.json"
 
 echo
 echo "The status page: $HEADRACE_HTTP/"
@@ -96,5 +98,6 @@ if [[ $once -eq 0 ]]; then
     echo "The collector runs until you press Ctrl-C. Try:"
     echo "  export HEADRACE_HTTP=$HEADRACE_HTTP"
     echo "  $bin/headrace tail demo.Flight"
+    trap 'exit 0' INT
     wait "$daemon" || true
 fi
