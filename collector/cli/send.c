@@ -22,6 +22,7 @@
 #define FLUSH_STEP_MS 500
 #define MAX_DIRS 32
 #define MAX_REPORTED 20       /* lines set aside that are told one by one */
+#define MAX_ASIDE_BYTES (HR_MAX_EVENT_BYTES - 1024) /* with its reason a row set aside is no larger than an event may be */
 
 static const char help_text[] =
     "usage: headrace send (--proto FILE [-I DIR]... | --descriptor-set FILE) [--type NAME] [options] [FILE]...\n"
@@ -54,7 +55,8 @@ struct sending {
     hr_type *type;
     hr_client *client;
     struct hrp_buf wire;
-    uint64_t n_lines, n_events, n_aside; /* events + aside = rows sent */
+    const char *place;                   /* "line", or "FILE, line" when there are several */
+    uint64_t n_lines, n_events, n_aside; /* lines of this file; events + aside = rows sent */
     size_t unflushed_bytes;
 };
 
@@ -116,21 +118,23 @@ static int event_time(const struct sending *s, struct cli_span line, int64_t *re
     return hr_error_set(err, HR_EROW, "%s: expected a time, found %.*s", s->time_field, (int)(v.n < 60 ? v.n : 60), v.p);
 }
 
+/* A line too large to be kept whole is cut: enough of it stays to find where it came from. */
 static int send_aside(struct sending *s, struct cli_span line, const char *reason)
 {
-    int r = make_room(s, line.n + strlen(reason));
+    size_t n = line.n < MAX_ASIDE_BYTES ? line.n : MAX_ASIDE_BYTES;
+    int r = make_room(s, n + strlen(reason));
 
     if (r != 0)
         return r;
     s->n_aside++;
     if (s->n_aside <= MAX_REPORTED)
-        cli_error("line %llu is set aside: %s", (unsigned long long)s->n_lines, reason);
+        cli_error("%s %llu is set aside: %s", s->place, (unsigned long long)s->n_lines, reason);
     else if (s->n_aside == MAX_REPORTED + 1)
-        cli_error("more lines are set aside; `headrace streams` counts them");
-    r = hr_log_raw(s->client, s->type, line.p, line.n, reason);
+        cli_error("more lines are set aside; the last line counts them all");
+    r = hr_log_raw(s->client, s->type, line.p, n, reason);
     if (r == 0)
         return 0;
-    cli_error("line %llu cannot be sent even as raw bytes: %s", (unsigned long long)s->n_lines, hr_strerror(r));
+    cli_error("%s %llu cannot be sent even as raw bytes: %s", s->place, (unsigned long long)s->n_lines, hr_strerror(r));
     return CLI_FAILED;
 }
 
@@ -150,8 +154,6 @@ static int send_line(struct sending *s, struct cli_span line)
         cli_error("out of memory");
         return CLI_FAILED;
     }
-    if (r == HR_ETOOBIG) /* too large to be kept whole: what fits of it goes aside, enough to find its source */
-        line.n = line.n < HR_MAX_EVENT_BYTES / 2 ? line.n : HR_MAX_EVENT_BYTES / 2;
     if (r != 0)
         return send_aside(s, line, err.text);
     r = make_room(s, s->wire.n);
@@ -159,7 +161,7 @@ static int send_line(struct sending *s, struct cli_span line)
         return r;
     r = hr_log_wire(s->client, s->type, time_ns, s->wire.p, s->wire.n);
     if (r != 0) {
-        cli_error("line %llu was not taken: %s", (unsigned long long)s->n_lines, hr_strerror(r));
+        cli_error("%s %llu was not taken: %s", s->place, (unsigned long long)s->n_lines, hr_strerror(r));
         return CLI_FAILED;
     }
     s->n_events++;
@@ -200,6 +202,7 @@ static int send_stream(struct sending *s, FILE *in, const char *name)
 
 static int send_files(struct sending *s, char **paths, int n_paths)
 {
+    char place[512];
     int r = 0;
 
     if (n_paths == 0)
@@ -212,11 +215,16 @@ static int send_files(struct sending *s, char **paths, int n_paths)
             cli_error("cannot open %s: %s", paths[i], strerror(errno));
             return CLI_FAILED;
         }
-        s->n_lines = 0; /* numbers of lines are those of the file */
+        if (n_paths > 1) {
+            snprintf(place, sizeof place, "%s, line", paths[i]);
+            s->place = place;
+        }
+        s->n_lines = 0;
         r = send_stream(s, in, paths[i]);
         if (!is_stdin)
             fclose(in);
     }
+    s->place = "line";
     return r;
 }
 
@@ -378,7 +386,7 @@ static int parse(const struct cli_verb *verb, int argc, char **argv, struct send
 
 static int run(const struct cli_verb *verb, int argc, char **argv)
 {
-    struct sending s = {.app = "headrace-send", .time_unit_ns = 1, .timeout_ms = 60000};
+    struct sending s = {.app = "headrace-send", .place = "line", .time_unit_ns = 1, .timeout_ms = 60000};
     int r = parse(verb, argc, argv, &s);
 
     if (r == 0)
