@@ -90,7 +90,7 @@ static void log_bird_strike(const json_t *row, const char *line, struct tally *t
         .aircraft = text_of(row, "Aircraft Make Model"),
         .damage = text_of(row, "Effect Amount of damage"),
         .flight_date = text_of(row, "Flight Date"),
-        .operator = text_of(row, "Aircraft Airline Operator"),
+        .airline = text_of(row, "Aircraft Airline Operator"),
         .origin_state = text_of(row, "Origin State"),
         .phase_of_flight = text_of(row, "Phase of flight"),
         .wildlife_size = text_of(row, "Wildlife Size"),
