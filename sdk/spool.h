@@ -1,0 +1,95 @@
+/* The outbox: every sealed batch of every incarnation this client answers for, until the collector has it on disk.
+ * A state machine over a small storage interface: files in the incarnation's folder (spool_dir.c), the simulator's disk,
+ * or none, in which case the bytes stay on the heap.
+ *
+ *   SEALED > IN_FLIGHT [hrs_spool_sent]       IN_FLIGHT > SEALED [hrs_spool_lost, hrs_spool_retry]
+ *   IN_FLIGHT > PARKED [hrs_spool_park]       PARKED > SEALED    [hrs_spool_lost]
+ *   IN_FLIGHT > gone   [hrs_spool_acked]      SEALED, PARKED > SEALED, as drops [evict, inside hrs_spool_add]
+ *
+ * Promises:
+ * (1) A batch whose put succeeded is published: it outlives the process. One whose put failed is kept on the heap and
+ *     tried again; the rows of its lanes stay pinned until it is published or acknowledged (hrs_spool_safe).
+ * (2) At the cap the oldest batch not in flight becomes its evicted form, the same numbers as drops under the same id,
+ *     counted before its bytes go. If that makes no room, add says HR_EFULL and the rows stay in their lanes.
+ * (3) A batch that may have reached one store is not sent to another one: it is held until released (rule 9). */
+#ifndef HRS_SPOOL_H
+#define HRS_SPOOL_H
+#include "inc.h"
+#include "stats.h"
+
+struct hrs_store_ops { /* 0 or HR_E*; the shell's virtual disk. All NULL-able as a whole: no storage */
+    /* Publish under the id, or replace it, atomically with respect to a kill. */
+    int (*put)(void *arg, struct hrs_inc *inc, uint64_t id, const void *p, size_t n_bytes);
+    int (*get)(void *arg, struct hrs_inc *inc, uint64_t id, struct hrp_buf *out); /* appends */
+    int (*del)(void *arg, struct hrs_inc *inc, uint64_t id);
+    int (*list)(void *arg, struct hrs_inc *inc, int (*fn)(void *ctx, uint64_t id), void *ctx);
+    /* Remember that inc's batches go to this store generation, before the first one is sent. */
+    int (*put_store)(void *arg, struct hrs_inc *inc, const struct hrp_id *generation);
+};
+
+enum hrs_bstate { HRS_B_SEALED, HRS_B_IN_FLIGHT, HRS_B_PARKED };
+
+struct hrs_span { /* numbers of one lane that a batch resolves: least and one past the greatest */
+    uint32_t lane;
+    uint64_t first_n, end_n;
+};
+struct hrs_batch {
+    struct hrs_inc *inc;
+    struct hrs_batch *prev, *next;   /* age order */
+    uint64_t id;
+    uint32_t type_id, n_rows, n_bytes;
+    enum hrs_bstate state;
+    bool published, evicted, sent;   /* sent: ever, so its outcome may be unknown */
+    struct hrp_id sent_to;           /* when sent: the store generation */
+    int64_t retry_at_mono_ns;        /* not before, when SEALED */
+    uint8_t *bytes;                  /* or NULL: to be read back from storage */
+    uint32_t n_spans;
+    struct hrs_span *spans;
+};
+
+struct hrs_spool {
+    const struct hrs_store_ops *ops; /* NULL: heap only */
+    void *arg;
+    struct hrs_stats *stats;
+    uint64_t cap_bytes, used_bytes, heap_bytes, heap_keep_bytes, in_flight_bytes;
+    uint32_t cap_batches, n_batches, n_unpublished;
+    struct hrs_batch *first, *last;
+    struct hrs_inc **incs;           /* all incarnations the client answers for; owned by the agent */
+    uint32_t n_incs, cap_incs;
+};
+
+void hrs_spool_init(struct hrs_spool *sp, const struct hrs_store_ops *ops, void *arg, uint64_t cap_bytes, struct hrs_stats *stats);
+void hrs_spool_fini(struct hrs_spool *sp);
+int hrs_spool_add_inc(struct hrs_spool *sp, struct hrs_inc *inc);
+void hrs_spool_remove_inc(struct hrs_spool *sp, struct hrs_inc *inc); /* forgets its batches; leaves storage as it is */
+/* Sealed batches that storage already holds for an adopted incarnation. Sets inc->next_batch_id. Damaged ones are deleted
+ * and counted (HR_STAT_TORN) when not even their numbers can be read. */
+int hrs_spool_load(struct hrs_spool *sp, struct hrs_inc *inc);
+
+/* Add a sealed batch; takes *bytes (a copy of nothing: the buffer changes hands, *bytes is NULL after success).
+ * 0: published, or kept on the heap for now (hrs_spool_safe tells). HR_EFULL: no room even by evicting; HR_ENOMEM. */
+int hrs_spool_add(struct hrs_spool *sp, struct hrs_inc *inc, const struct hrp_batch_head *head, uint8_t **bytes, uint32_t n_bytes);
+bool hrs_spool_safe(const struct hrs_spool *sp, const struct hrs_inc *inc, uint64_t id); /* published, or gone */
+void hrs_spool_retry_puts(struct hrs_spool *sp); /* try unpublished ones again; called now and then */
+
+/* The next batch that may go to the store `generation` now, oldest first; NULL: none. ready(): its type's offer is through. */
+struct hrs_batch *hrs_spool_next(struct hrs_spool *sp, const struct hrp_id *generation, int64_t now_mono_ns,
+                                 bool (*ready)(void *arg, const struct hrs_batch *b), void *arg);
+/* When the earliest retry is due; INT64_MAX: none. */
+int64_t hrs_spool_next_retry(const struct hrs_spool *sp);
+/* Bytes of a batch appended to out: from the heap or from storage. HR_ECORRUPT, HR_ENOENT: damaged; it is dropped and
+ * counted as torn, unless its numbers are known, then they go as drops under its id (state stays SEALED, call again). */
+int hrs_spool_bytes(struct hrs_spool *sp, struct hrs_batch *b, struct hrp_buf *out);
+void hrs_spool_sent(struct hrs_spool *sp, struct hrs_batch *b, const struct hrp_id *generation);
+struct hrs_batch *hrs_spool_find(const struct hrs_spool *sp, const struct hrp_id *inc, uint64_t id); /* NULL: none */
+void hrs_spool_acked(struct hrs_spool *sp, struct hrs_batch *b);   /* durable: deleted everywhere */
+void hrs_spool_retry(struct hrs_spool *sp, struct hrs_batch *b, int64_t at_mono_ns);
+void hrs_spool_park(struct hrs_spool *sp, struct hrs_batch *b);
+void hrs_spool_lost(struct hrs_spool *sp); /* connection gone: all in flight or parked is to be sent again */
+void hrs_spool_release(struct hrs_spool *sp, const struct hrp_id *generation); /* the operator's word: send held ones there; counted */
+
+/* Least n of (incarnation, type, lane) in any batch not yet acknowledged; UINT64_MAX: none. */
+uint64_t hrs_spool_floor(const struct hrs_spool *sp, const struct hrs_inc *inc, uint32_t type_id, uint32_t lane);
+/* Least batch id of the incarnation not yet acknowledged; UINT64_MAX: none. */
+uint64_t hrs_spool_min_id(const struct hrs_spool *sp, const struct hrs_inc *inc);
+#endif
