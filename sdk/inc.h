@@ -31,6 +31,8 @@ struct hrs_inc {
     uint64_t pid;
     char *app, *app_version, *host, *boot;
     bool own;                  /* this process logs into it; else adopted */
+    bool other_boot;           /* adopted, from before a reboot: its lanes' pages may be of different moments, so no drop is
+                                  concluded from a gap, and floors are not believed */
     /* Set by the thread that logs the type's first row (own) or before use (adopted). release: pairs with hrs_inc_type */
     _Atomic(struct hrs_type *) types[HRS_MAX_TYPES];
 

@@ -71,6 +71,8 @@ struct hrs_lane {
     uint64_t ring_bytes;        /* power of two */
     uint32_t number;
     uint64_t w_head, w_tail;    /* writer: its head, and the newest tail it has seen */
+    _Atomic uint32_t n_opened;  /* writer > reader: types used in this lane, in order of first use */
+    uint16_t opened[HRS_MAX_TYPES];
 };
 
 /* Bytes of a region for a ring of ring_bytes. */
@@ -168,6 +170,8 @@ uint64_t hrs_lane_tail(const struct hrs_lane *l);
 /* Head, to drain up to. Take the numbers (hrs_lane_next_n) before it. HR_ECORRUPT: it can't be. */
 int hrs_lane_look(const struct hrs_lane *l, uint64_t *ret_head);
 uint64_t hrs_lane_next_n(const struct hrs_lane *l, uint32_t type); /* 0: never used */
+/* How many of l->opened[] may be read. */
+uint32_t hrs_lane_n_opened(const struct hrs_lane *l);
 /* The record at *at, below head: 1 and *at moved behind it; 0: none left; HR_ECORRUPT: *at unmoved. */
 int hrs_lane_read(const struct hrs_lane *l, uint64_t *at, uint64_t head, struct hrs_record *ret);
 /* n of a record, given the number expected next for its type (promise 3). */

@@ -39,7 +39,8 @@ struct hrs_batch {
     uint64_t id;
     uint32_t type_id, n_rows, n_bytes;
     enum hrs_bstate state;
-    bool published, evicted, sent;   /* sent: ever, so its outcome may be unknown */
+    bool published, sent;            /* sent: ever, so its outcome may be unknown */
+    bool evicted;                    /* holds no rows any more, or evicting it would save nothing */
     struct hrp_id sent_to;           /* when sent: the store generation */
     int64_t retry_at_mono_ns;        /* not before, when SEALED */
     uint8_t *bytes;                  /* or NULL: to be read back from storage */
@@ -53,6 +54,7 @@ struct hrs_spool {
     struct hrs_stats *stats;
     uint64_t cap_bytes, used_bytes, heap_bytes, heap_keep_bytes, in_flight_bytes;
     uint32_t cap_batches, n_batches, n_unpublished;
+    int64_t retry_due_mono_ns;       /* no retry is due between the last look and this; INT64_MAX: none */
     struct hrs_batch *first, *last;
     struct hrs_inc **incs;           /* all incarnations the client answers for; owned by the agent */
     uint32_t n_incs, cap_incs;
@@ -75,8 +77,8 @@ void hrs_spool_retry_puts(struct hrs_spool *sp); /* try unpublished ones again; 
 /* The next batch that may go to the store `generation` now, oldest first; NULL: none. ready(): its type's offer is through. */
 struct hrs_batch *hrs_spool_next(struct hrs_spool *sp, const struct hrp_id *generation, int64_t now_mono_ns,
                                  bool (*ready)(void *arg, const struct hrs_batch *b), void *arg);
-/* When the earliest retry is due; INT64_MAX: none. */
-int64_t hrs_spool_next_retry(const struct hrs_spool *sp);
+/* When the next retry after now is due; INT64_MAX: none. */
+int64_t hrs_spool_next_retry(struct hrs_spool *sp, int64_t now_mono_ns);
 /* Bytes of a batch appended to out: from the heap or from storage. HR_ECORRUPT, HR_ENOENT: damaged; it is dropped and
  * counted as torn, unless its numbers are known, then they go as drops under its id (state stays SEALED, call again). */
 int hrs_spool_bytes(struct hrs_spool *sp, struct hrs_batch *b, struct hrp_buf *out);
@@ -86,7 +88,8 @@ void hrs_spool_acked(struct hrs_spool *sp, struct hrs_batch *b);   /* durable: d
 void hrs_spool_retry(struct hrs_spool *sp, struct hrs_batch *b, int64_t at_mono_ns);
 void hrs_spool_park(struct hrs_spool *sp, struct hrs_batch *b);
 void hrs_spool_lost(struct hrs_spool *sp); /* connection gone: all in flight or parked is to be sent again */
-void hrs_spool_release(struct hrs_spool *sp, const struct hrp_id *generation); /* the operator's word: send held ones there; counted */
+uint64_t hrs_spool_held(const struct hrs_spool *sp, const struct hrp_id *generation);    /* how many wait for another store */
+uint64_t hrs_spool_release(struct hrs_spool *sp, const struct hrp_id *generation); /* the operator's word: send those here; returns how many */
 
 /* Least n of (incarnation, type, lane) in any batch not yet acknowledged; UINT64_MAX: none. */
 uint64_t hrs_spool_floor(const struct hrs_spool *sp, const struct hrs_inc *inc, uint32_t type_id, uint32_t lane);
