@@ -23,6 +23,9 @@ struct hrs_agent {
     uint64_t flush_id;
     bool close_wanted;
     int64_t retry_puts_at_mono_ns;
+    int64_t stuck_until_mono_ns;  /* batchers rest until then, or until the spool has shrunk */
+    uint64_t stuck_bytes;
+    int64_t deadline_mono_ns;
 };
 /* limits and conn_cfg are copied from a template the caller fills; strings in conn_cfg stay borrowed. */
 void hrs_agent_init(struct hrs_agent *a, const struct hrs_store_ops *ops, void *ops_arg, uint64_t spool_cap_bytes,

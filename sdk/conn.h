@@ -36,14 +36,18 @@ struct hrs_conn {
     struct hrs_stats *stats;
     enum hrs_conn_state state;
     enum hrs_want want;           /* the shell acts and sets it back to NOTHING */
-    struct hrp_buf out, in;
+    struct hrp_buf out, in, scratch;
     uint64_t random;              /* state of the generator, seeded by the caller */
     uint64_t window_bytes;        /* the collector's */
     uint32_t failures;            /* in a row: backoff */
-    int64_t retry_at_mono_ns, heard_mono_ns, ping_sent_mono_ns, since_mono_ns;
+    int64_t now_mono_ns, now_wall_ns; /* of the call in progress */
+    int64_t since_mono_ns;        /* in this state */
+    int64_t retry_at_mono_ns, heard_mono_ns, ping_sent_mono_ns; /* ping_sent: 0 when none is out */
+    int64_t deadline_mono_ns;
     struct hrp_id generation;
     int64_t clock_offset_ns;      /* collector's wall clock minus ours, by Welcome and Pong */
     bool memory_only;
+    bool passing;                 /* the reason ends with the next success */
     char reason[256];             /* why the last thing was refused; "" */
 };
 void hrs_conn_init(struct hrs_conn *c, const struct hrs_conn_config *cfg, struct hrs_spool *sp, struct hrs_stats *stats, uint64_t seed);
@@ -57,5 +61,14 @@ void hrs_conn_lost(struct hrs_conn *c, int64_t now_mono_ns, const char *why);
 /* Timers, and whatever can be sent now. Call after every event, after the batcher, and when the deadline passes. */
 void hrs_conn_step(struct hrs_conn *c, int64_t now_mono_ns, int64_t now_wall_ns);
 int64_t hrs_conn_deadline(const struct hrs_conn *c); /* monotonic; INT64_MAX: none */
-void hrs_conn_leave(struct hrs_conn *c); /* say goodbye: Goaway, then want = CLOSE */
+void hrs_conn_leave(struct hrs_conn *c); /* say goodbye: Goaway, then want = CLOSE once `out` is written */
+
+/* ---- between conn.c and conn_send.c ---- */
+void hrs_conn_why(struct hrs_conn *c, bool passing, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void hrs_conn_send_hello(struct hrs_conn *c);
+void hrs_conn_send_work(struct hrs_conn *c); /* batches within the window with the announces and offers they need; reports */
+int hrs_conn_verdict(struct hrs_conn *c, const uint8_t *p, size_t n);
+int hrs_conn_report_ack(struct hrs_conn *c, const uint8_t *p, size_t n);
+/* The incarnation a collector's message names (16 bytes); NULL: none of ours any more. */
+struct hrs_inc *hrs_conn_inc(struct hrs_conn *c, size_t n, const uint8_t *id);
 #endif

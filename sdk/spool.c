@@ -177,7 +177,7 @@ static int load_one(struct hrs_spool *sp, struct hrs_inc *inc, uint64_t id, stru
     if (r == 0)
         r = hrp_batch_head_read(buf.p, buf.n, &hrp_limits_default, &head);
     if (r == 0 && (head.batch_id != id || hrp_id_cmp(&head.incarnation, &inc->id) != 0 || head.total_bytes != buf.n ||
-                   head.type_id >= HRS_MAX_TYPES)) {
+                   head.type_id >= HRS_MAX_TYPES || hrs_inc_type(inc, head.type_id) == NULL)) {
         hrp_batch_head_fini(&head);
         r = HR_ECORRUPT;
     }
@@ -406,25 +406,36 @@ int64_t hrs_spool_next_retry(struct hrs_spool *sp, int64_t now_mono_ns)
     return sp->retry_due_mono_ns;
 }
 
-int hrs_spool_bytes(struct hrs_spool *sp, struct hrs_batch *b, struct hrp_buf *out)
+int hrs_spool_bytes(struct hrs_spool *sp, struct hrs_batch *b, struct hrp_buf *scratch, const uint8_t **ret)
 {
-    struct hrp_buf buf = HRP_BUF_INIT;
-    const uint8_t *p;
-    int r = bytes_of(sp, b, &buf, &p);
+    int r;
 
-    if (r == 0) {
-        hrp_put_bytes(out, p, b->n_bytes);
-        r = out->err;
-    } else if (r == HR_ECORRUPT || r == HR_ENOENT || r == HR_ETOOBIG) {
-        make_torn(sp, b);
-        r = HR_ECORRUPT;
+    hrp_buf_clear(scratch);
+    r = bytes_of(sp, b, scratch, ret);
+    if (r != HR_ECORRUPT && r != HR_ENOENT && r != HR_ETOOBIG)
+        return r;
+    r = make_torn(sp, b);
+    return r == 0 ? HR_ECORRUPT : r;
+}
+
+/* (3) Where the incarnation's batches go is written down before the first one does: whoever adopts them must know. With
+ * batches held for another store the older name stays; a disk that refuses is no reason not to send. */
+static void note_store(struct hrs_spool *sp, struct hrs_inc *inc, const struct hrp_id *generation)
+{
+    if (inc->store_known && hrp_id_cmp(&inc->store, generation) == 0)
+        return;
+    for (const struct hrs_batch *b = sp->first; b != NULL; b = b->next)
+        if (b->inc == inc && held(b, generation))
+            return;
+    if (sp->ops == NULL || sp->ops->put_store(sp->arg, inc, generation) == 0) {
+        inc->store = *generation;
+        inc->store_known = true;
     }
-    hrp_buf_fini(&buf);
-    return r;
 }
 
 void hrs_spool_sent(struct hrs_spool *sp, struct hrs_batch *b, const struct hrp_id *generation)
 {
+    note_store(sp, b->inc, generation);
     if (b->sent)
         hrs_stats_add(sp->stats, HR_STAT_RESENT_BATCHES, 1);
     b->state = HRS_B_IN_FLIGHT;

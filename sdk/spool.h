@@ -79,9 +79,9 @@ struct hrs_batch *hrs_spool_next(struct hrs_spool *sp, const struct hrp_id *gene
                                  bool (*ready)(void *arg, const struct hrs_batch *b), void *arg);
 /* When the next retry after now is due; INT64_MAX: none. */
 int64_t hrs_spool_next_retry(struct hrs_spool *sp, int64_t now_mono_ns);
-/* Bytes of a batch appended to out: from the heap or from storage. HR_ECORRUPT, HR_ENOENT: damaged; it is dropped and
- * counted as torn, unless its numbers are known, then they go as drops under its id (state stays SEALED, call again). */
-int hrs_spool_bytes(struct hrs_spool *sp, struct hrs_batch *b, struct hrp_buf *out);
+/* Bytes of a batch: *ret points to those on the heap, or into scratch, where they were read from storage. HR_ECORRUPT:
+ * damaged; its numbers now go as drops (torn) under the same id, call again. Another error: not now. */
+int hrs_spool_bytes(struct hrs_spool *sp, struct hrs_batch *b, struct hrp_buf *scratch, const uint8_t **ret);
 void hrs_spool_sent(struct hrs_spool *sp, struct hrs_batch *b, const struct hrp_id *generation);
 struct hrs_batch *hrs_spool_find(const struct hrs_spool *sp, const struct hrp_id *inc, uint64_t id); /* NULL: none */
 void hrs_spool_acked(struct hrs_spool *sp, struct hrs_batch *b);   /* durable: deleted everywhere */
