@@ -1,12 +1,14 @@
 #include "io.h"
 #include "alloc.h"
 #include "errors.h"
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -226,12 +228,17 @@ int hrp_truncate(int fd, uint64_t n_bytes)
 
 int hrp_allocate(int fd, uint64_t n_bytes)
 {
+    return hrp_allocate_at(fd, 0, n_bytes);
+}
+
+int hrp_allocate_at(int fd, uint64_t offset, uint64_t n_bytes)
+{
     int err;
 
     if (fails())
         return from_errno();
     do
-        err = posix_fallocate(fd, 0, (off_t)n_bytes); /* returns the error, leaves errno alone */
+        err = posix_fallocate(fd, (off_t)offset, (off_t)n_bytes); /* returns the error, leaves errno alone */
     while (err == EINTR);
     errno = err != 0 ? err : errno;
     return hrp_errno_to_hr(err);
@@ -281,6 +288,67 @@ int hrp_mkdir_all(const char *path, mode_t mode)
         r = make_dir(part, mode);
     }
     return r;
+}
+
+int hrp_mkdir_at(int dir_fd, const char *name, mode_t mode)
+{
+    if (fails())
+        return from_errno();
+    if (mkdirat(dir_fd, name, mode) == 0)
+        return 0;
+    return errno == EEXIST ? HR_EBUSY : from_errno();
+}
+
+int hrp_rmdir_at(int dir_fd, const char *name)
+{
+    return fails() || unlinkat(dir_fd, name, AT_REMOVEDIR) != 0 ? from_errno() : 0;
+}
+
+int hrp_list_at(int dir_fd, int (*fn)(void *arg, const char *name), void *arg)
+{
+    struct dirent *e;
+    int fd = -1, r = hrp_open_at(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0, &fd); /* a position of its own */
+    DIR *d;
+
+    if (r != 0)
+        return r;
+    d = fdopendir(fd);
+    if (d == NULL) {
+        r = from_errno();
+        hrp_close(fd);
+        return r;
+    }
+    while (r == 0 && (errno = 0, e = readdir(d)) != NULL)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            r = fn(arg, e->d_name);
+    if (r == 0 && errno != 0)
+        r = from_errno();
+    closedir(d);
+    return r;
+}
+
+int hrp_lock(int fd)
+{
+    int r;
+
+    if (fails())
+        return from_errno();
+    do
+        r = flock(fd, LOCK_EX | LOCK_NB);
+    while (r != 0 && errno == EINTR);
+    if (r == 0)
+        return 0;
+    return errno == EWOULDBLOCK ? HR_EBUSY : from_errno();
+}
+
+int hrp_stat(int fd, struct stat *ret)
+{
+    return fails() || fstat(fd, ret) != 0 ? from_errno() : 0;
+}
+
+int hrp_stat_at(int dir_fd, const char *name, struct stat *ret)
+{
+    return fails() || fstatat(dir_fd, name, ret, AT_SYMLINK_NOFOLLOW) != 0 ? from_errno() : 0;
 }
 
 int hrp_close(int fd)

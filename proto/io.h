@@ -18,8 +18,17 @@ int hrp_rename_at(int dir_fd, const char *from, const char *to);
 int hrp_unlink_at(int dir_fd, const char *name);
 int hrp_truncate(int fd, uint64_t n_bytes);      /* ftruncate */
 int hrp_allocate(int fd, uint64_t n_bytes);      /* posix_fallocate: room is there, or HR_ENOSPC now and not SIGBUS later */
+int hrp_allocate_at(int fd, uint64_t offset, uint64_t n_bytes); /* the same for a part */
 int hrp_map(int fd, size_t n_bytes, void **ret_p); /* MAP_SHARED, read and write */
 int hrp_mkdir_all(const char *path, mode_t mode);
+int hrp_mkdir_at(int dir_fd, const char *name, mode_t mode); /* HR_EBUSY: it is there already */
+int hrp_rmdir_at(int dir_fd, const char *name);
+/* Calls fn for each name but . and .. until it returns non-zero, which is passed on. dir_fd stays the caller's. */
+int hrp_list_at(int dir_fd, int (*fn)(void *arg, const char *name), void *arg);
+int hrp_lock(int fd);  /* flock, exclusive; HR_EBUSY: another open file has it */
+struct stat;
+int hrp_stat(int fd, struct stat *ret);
+int hrp_stat_at(int dir_fd, const char *name, struct stat *ret); /* of a link itself */
 int hrp_close(int fd); /* -1 is fine */
 int hrp_errno_to_hr(int err);
 
