@@ -58,6 +58,14 @@ int hrs_agent_adopt(struct hrs_agent *a, struct hrs_inc *inc, struct hrs_lane **
 
 /* ---- rounds ---- */
 
+/* An incarnation that never counted a call has nothing to tell; without a connection it ends without telling it. */
+static void close_unused(struct hrs_agent *a, struct hrs_inc *inc)
+{
+    if (inc->finishing && a->conn.state != HRS_CONN_READY && hrs_batcher_unused(inc->batcher) &&
+        hrs_spool_min_id(&a->spool, inc) == UINT64_MAX)
+        inc->closed = true;
+}
+
 static void step_inc(struct hrs_agent *a, struct hrs_inc *inc, int64_t now_mono_ns, struct hrs_step *sum)
 {
     struct hrs_step step;
@@ -66,6 +74,7 @@ static void step_inc(struct hrs_agent *a, struct hrs_inc *inc, int64_t now_mono_
     hrs_batcher_step(inc->batcher, now_mono_ns, &step);
     if (inc->finishing && !step.stuck && !hrs_batcher_empty(inc->batcher))
         step.stuck = !hrs_batcher_seal_all(inc->batcher, now_mono_ns, &id);
+    close_unused(a, inc);
     sum->n_bytes += step.n_bytes;
     sum->stuck = sum->stuck || step.stuck;
     if (step.max_fill > sum->max_fill)

@@ -645,6 +645,14 @@ bool hrs_batcher_empty(const struct hrs_batcher *b)
     return true;
 }
 
+bool hrs_batcher_unused(const struct hrs_batcher *b)
+{
+    for (uint32_t i = 0; i < b->n_lanes; i++)
+        if (hrs_lane_n_opened(b->lanes[i]->lane) != 0)
+            return false;
+    return true;
+}
+
 void hrs_batcher_positions(const struct hrs_batcher *b, void (*fn)(void *arg, uint32_t type_id, uint32_t lane, uint64_t next, uint64_t floor),
                            void *arg)
 {

@@ -36,6 +36,7 @@ bool hrs_batcher_seal_all(struct hrs_batcher *b, int64_t now_mono_ns, uint64_t *
 void hrs_batcher_finish(struct hrs_batcher *b);
 /* Nothing in lanes or builders, every batch safe. */
 bool hrs_batcher_empty(const struct hrs_batcher *b);
+bool hrs_batcher_unused(const struct hrs_batcher *b); /* no call was ever counted in its lanes */
 
 /* Position of every (type, lane) ever used, for reports: next, and the floor below which nothing will be sent again. */
 void hrs_batcher_positions(const struct hrs_batcher *b, void (*fn)(void *arg, uint32_t type_id, uint32_t lane, uint64_t next, uint64_t floor),

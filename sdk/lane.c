@@ -121,6 +121,11 @@ static uint32_t put_ext(uint8_t *p, const struct hrs_slot *s, bool wide, uint32_
     return (uint32_t)(p - start);
 }
 
+uint32_t hrs_lane_put_wide(struct hrs_lane *l, uint32_t type, uint8_t *p)
+{
+    return put_ext(p, &l->slots[type], true, 1, NULL, 0);
+}
+
 int hrs_lane_log(struct hrs_lane *l, uint32_t type, int64_t event_time_ns, uint32_t weight, const char *reason, const void *bytes,
                  size_t n_bytes)
 {

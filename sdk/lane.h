@@ -103,6 +103,9 @@ static inline bool hrs_lane_wide(const struct hrs_slot *s)
     return atomic_load_explicit(&s->next_n, memory_order_relaxed) - s->last_n >= HRS_REC_WIDE;
 }
 
+/* The EXT part of a row whose number must be stored whole; returns its 9 bytes' count. */
+uint32_t hrs_lane_put_wide(struct hrs_lane *l, uint32_t type, uint8_t *p);
+
 /* Room for a record of at most need bytes, header included; NULL: the lane is full. Nothing is published yet. */
 static inline uint8_t *hrs_lane_reserve(struct hrs_lane *l, uint64_t need)
 {

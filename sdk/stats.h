@@ -7,7 +7,6 @@
 struct hrs_stats {
     _Atomic uint64_t v[HR_STAT_N];
     _Atomic uint64_t held;       /* batches kept back for another store (rule 9) */
-    _Atomic uint64_t unnumbered; /* calls dropped before they could take a number */
 };
 static inline void hrs_stats_add(struct hrs_stats *s, enum hr_stat stat, uint64_t n)
 {

@@ -1,0 +1,9 @@
+/* The list of open clients of this process (lanes.c). */
+#ifndef HRS_CLIENTS_H
+#define HRS_CLIENTS_H
+#include "client.h"
+
+int hrs_clients_add(hr_client *c);     /* gives it its serial */
+void hrs_clients_remove(hr_client *c); /* threads that hold its lanes forget them */
+int hrs_client_lane_zero(hr_client *c);
+#endif
