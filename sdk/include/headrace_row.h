@@ -2,7 +2,7 @@
  *
  *     uint8_t *p = hr_row_begin(client, &type, max_bytes, row->event_time_ns, &r);
  *     if (p == NULL) return r.err;
- *     p = hr_put_tag1(p, (3 << 3) | 2); p = hr_put_str(p, row->origin.p, row->origin.n); ...
+ *     *p++ = (3 << 3) | 2; p = hr_put_str(p, row->origin.p, row->origin.n); ...
  *     return hr_row_end(&r, p);
  *
  * Between begin and end nothing may fail, block or call out: max_bytes is an upper bound the generator
@@ -15,6 +15,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#define HR_MAX_DEPTH 100 /* messages within messages of one event; a deeper one is dropped as too big */
+#define HR_TOO_DEEP (HR_MAX_EVENT_BYTES + 1u) /* the size such an event is given */
 
 typedef struct hr_row {
     void *lane;     /* private */
@@ -48,6 +51,12 @@ static inline uint8_t *hr_put_str(uint8_t *p, const void *s, size_t n)
         memcpy(p, s, n);
     return p + n;
 }
+static inline uint8_t *hr_put_double(uint8_t *p, double v) { memcpy(p, &v, 8); return p + 8; }
+static inline uint8_t *hr_put_float(uint8_t *p, float v) { memcpy(p, &v, 4); return p + 4; }
+/* protobuf leaves a number out by its bits: -0.0 is sent, 0.0 is not. */
+static inline uint64_t hr_double_bits(double v) { uint64_t b; memcpy(&b, &v, 8); return b; }
+static inline uint32_t hr_float_bits(float v) { uint32_t b; memcpy(&b, &v, 4); return b; }
+
 static inline size_t hr_varint_bytes(uint64_t v)
 {
     size_t n = 1;
@@ -56,6 +65,24 @@ static inline size_t hr_varint_bytes(uint64_t v)
         n++;
     }
     return n;
+}
+/* Bytes of a length-delimited value of n bytes, its length included. */
+static inline size_t hr_len_bytes(size_t n) { return hr_varint_bytes(n) + n; }
+/* A value whose length is known only afterwards was written from start + 1 up to end: put the length before it. A value of
+ * 128 bytes or more moves up by what its length needs; the row never grows past its exact size on the way. */
+static inline uint8_t *hr_end_len(uint8_t *start, uint8_t *end)
+{
+    size_t n = (size_t)(end - (start + 1));
+    size_t k;
+
+    if (n < 0x80) {
+        *start = (uint8_t)n;
+        return end;
+    }
+    k = hr_varint_bytes(n);
+    memmove(start + k, start + 1, n);
+    hr_put_varint(start, n);
+    return start + k + n;
 }
 
 #ifdef __cplusplus
