@@ -1,0 +1,30 @@
+/* HTTP answers for the page, metrics and tools: dashboard/API.md says which. All of it lives on the main loop; what reads
+ * the store runs in two reader threads, a bounded piece at a time. */
+#ifndef HRD_API_H
+#define HRD_API_H
+#include "errors.h"
+#include <stdint.h>
+#include <uv.h>
+struct hrd_api;
+struct hrd_committer;
+struct hrd_config;
+struct hrd_keeper;
+struct hrd_log;
+struct hrd_registry;
+struct hrd_sinks;
+
+struct hrd_api_cfg { /* borrowed until close has finished */
+    const char *host;            /* address to bind */
+    uint16_t port;               /* 0: any, see hrd_api_port */
+    const char *const *hosts;    /* further names accepted in Host, NULL-terminated; may be NULL */
+    unsigned max_connections;    /* 0: 1,024 */
+    struct hrd_log *log;
+    struct hrd_registry *registry;
+    struct hrd_keeper *keeper;   /* may be NULL: no quality numbers */
+    struct hrd_sinks *sinks;     /* may be NULL */
+};
+int hrd_api_open(uv_loop_t *loop, const struct hrd_api_cfg *cfg, struct hrd_api **ret, struct hr_error *err);
+uint16_t hrd_api_port(const struct hrd_api *api);
+/* Begins to close: no new connection, open answers are ended; done is called on the loop when all is gone and freed. */
+void hrd_api_close(struct hrd_api *api, void (*done)(void *arg), void *arg);
+#endif
