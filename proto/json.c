@@ -1,0 +1,2 @@
+#include "json.h"
+#include "batch.h"
