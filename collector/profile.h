@@ -17,18 +17,18 @@
 
 /* One node of the schema. Counts are of places: a field of a message that is absent itself has no place there. */
 struct hrd_field_profile {
-    uint32_t node;
-    uint64_t slots;          /* places seen; of a oneof's member: those of the oneof; of a list's element: elements */
-    uint64_t present;        /* places that hold a value, a message or a list with elements */
-    uint64_t zeros;          /* values that are the type's default: 0, false, "" ; without explicit presence "not set" is one */
+    uint8_t phys;            /* enum hrp_phys of the values; F32 counts as F64; NONE: messages, or nothing seen yet */
+    uint64_t slots;          /* places seen; of a oneof's member: those of the oneof. 0: the node is not profiled */
+    uint64_t present;        /* places that hold a value, a message, or a list with elements */
     uint64_t values;         /* values seen: present, or elements of lists */
+    uint64_t zeros;          /* values that are the type's default: 0, false, "". Without explicit presence: not set, maybe */
     uint64_t nans, infs;     /* outside the moments, least and greatest */
     union hrd_number {
         int64_t i64;
         uint64_t u64;
         double f64;
-    } min, max;              /* by the node's phys (F32 as f64); hold when moments.n > 0. BYTES: lengths, u64 */
-    struct hrd_moments moments; /* numbers; BYTES: lengths in bytes; lists count their elements' */
+    } min, max;              /* by phys; hold when moments.n > 0. BYTES: lengths, u64 */
+    struct hrd_moments moments; /* of numbers; BYTES: of lengths in bytes */
     struct hrd_hll distinct; /* "" is not in it, as DataSketches has it: hrd_field_distinct adds it */
 };
 struct hrd_profile {
@@ -38,7 +38,7 @@ struct hrd_profile {
     int64_t min_event_time_ns, max_event_time_ns;
     struct hrd_ranges offsets; /* what is counted in here */
     uint32_t n_fields;
-    struct hrd_field_profile *fields; /* by node, those that were seen */
+    struct hrd_field_profile *fields; /* [n_fields], by node id; oneofs and the root have none */
     struct hrd_profile *next; /* of its set */
 };
 int hrd_profile_new(uint32_t stream_id, uint32_t schema_id, uint32_t minute, struct hrd_profile **ret);
@@ -48,6 +48,24 @@ void hrd_profile_free(struct hrd_profile *prof);
 int hrd_profile_add(struct hrd_profile *prof, const struct hrd_block_head *head, const struct hrp_batch *batch);
 /* From another minute, worker or restart; of the same stream and schema. HR_EINVAL: some offsets are in both. HR_ENOMEM. */
 int hrd_profile_merge(struct hrd_profile *into, const struct hrd_profile *from);
+/* What one column adds, counted but not yet added: hrd_profile_add's first half. */
+struct hrd_field_delta {
+    uint8_t phys;
+    uint64_t slots, present, values, zeros, nans, infs;
+    union hrd_number min, max;
+    struct hrd_moments moments;
+};
+/* Counts all values of the column (those of a selection are a column of their own) and adds them to `distinct`. */
+int hrd_column_count(const struct hrp_column *c, struct hrd_hll *distinct, struct hrd_field_delta *ret);
+/* The second half, and what else profile_*.c share. */
+void hrd_field_apply(struct hrd_field_profile *f, const struct hrd_field_delta *d);
+int hrd_profile_reserve(struct hrd_profile *prof, uint32_t n_fields);
+void hrd_profile_apply_rows(struct hrd_profile *prof, uint64_t rows, int64_t min_event_time_ns, int64_t max_event_time_ns);
+/* Receive time to minute; what lies before 1970 counts for the first. (The last fits: 2^63 ns are 153,722,867 minutes.) */
+static inline uint32_t hrd_profile_minute(int64_t receive_time_ns)
+{
+    return receive_time_ns < 0 ? 0 : (uint32_t)(receive_time_ns / HRD_MINUTE_NS);
+}
 uint64_t hrd_field_distinct(const struct hrd_field_profile *f);
 size_t hrd_profile_bytes(const struct hrd_profile *prof); /* memory it takes, roughly */
 

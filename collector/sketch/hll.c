@@ -63,14 +63,6 @@ static uint32_t *slot(uint32_t *set, uint32_t lg_set, uint32_t c)
     return &set[i];
 }
 
-static void raise_register(uint8_t *registers, uint32_t c)
-{
-    uint8_t *r = &registers[c & (HRD_HLL_K - 1)], v = (uint8_t)(c >> ADDRESS_BITS);
-
-    if (v > *r)
-        *r = v;
-}
-
 static int to_registers(struct hrd_hll *h)
 {
     uint8_t *registers = hrp_calloc(1, HRD_HLL_K);
@@ -79,7 +71,7 @@ static int to_registers(struct hrd_hll *h)
         return HR_ENOMEM;
     for (uint32_t i = 0; h->set != NULL && i < 1u << h->lg_set; i++)
         if (h->set[i] != 0)
-            raise_register(registers, h->set[i]);
+            hrd_hll_raise(registers, h->set[i]);
     hrd_hll_fini(h);
     h->registers = registers;
     return 0;
@@ -104,7 +96,7 @@ static int grow_set(struct hrd_hll *h)
     return 0;
 }
 
-static int add_to_set(struct hrd_hll *h, uint32_t c)
+int hrd_hll_add_small(struct hrd_hll *h, uint32_t c)
 {
     uint32_t *s = h->set != NULL ? slot(h->set, h->lg_set, c) : NULL;
     int r;
@@ -119,14 +111,6 @@ static int add_to_set(struct hrd_hll *h, uint32_t c)
     }
     *s = c;
     h->n_coupons++;
-    return 0;
-}
-
-int hrd_hll_add(struct hrd_hll *h, uint32_t c)
-{
-    if (h->registers == NULL)
-        return add_to_set(h, c);
-    raise_register(h->registers, c);
     return 0;
 }
 

@@ -26,7 +26,21 @@ uint32_t hrd_hll_coupon_i64(int64_t v);
 uint32_t hrd_hll_coupon_u64(uint64_t v);
 uint32_t hrd_hll_coupon_f64(double v);
 uint32_t hrd_hll_coupon_bytes(const void *p, size_t n); /* n > 0 */
-int hrd_hll_add(struct hrd_hll *h, uint32_t coupon);    /* HR_ENOMEM: as before */
+int hrd_hll_add_small(struct hrd_hll *h, uint32_t coupon);
+static inline void hrd_hll_raise(uint8_t *registers, uint32_t coupon)
+{
+    uint8_t *r = &registers[coupon & (HRD_HLL_K - 1)], v = (uint8_t)(coupon >> 26);
+
+    *r = v > *r ? v : *r;
+}
+/* HR_ENOMEM: as before. Inline, because columns are added value by value. */
+static inline int hrd_hll_add(struct hrd_hll *h, uint32_t coupon)
+{
+    if (h->registers == NULL)
+        return hrd_hll_add_small(h, coupon);
+    hrd_hll_raise(h->registers, coupon);
+    return 0;
+}
 int hrd_hll_merge(struct hrd_hll *into, const struct hrd_hll *from);
 double hrd_hll_estimate(const struct hrd_hll *h);
 size_t hrd_hll_bytes(const struct hrd_hll *h);
