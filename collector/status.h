@@ -14,7 +14,7 @@ struct hrd_ledger_line {
 struct hrd_stream_status {
     uint32_t stream_id, schema_id; /* newest */
     char *name;
-    uint64_t next_offset, rows, blocks;
+    uint64_t next_offset, rows, blocks, quarantined;
     uint64_t header_bytes, envelope_bytes, field_bytes, raw_bytes, index_bytes; /* stored, uncompressed-by-RocksDB figures */
     int64_t newest_receive_ns, newest_event_ns;
 };

@@ -1,0 +1,52 @@
+/* Streams and schemas: names and fingerprints to small numbers and back.
+ *
+ * The committer learns (stages, has the store write, then publishes); every other thread reads what is published, which is
+ * durable. Entries are only ever added; a schema is immutable and counted, so a reader takes a reference and needs no lock. */
+#ifndef HRD_REGISTRY_H
+#define HRD_REGISTRY_H
+#include "log.h"
+#include "schema.h"
+struct hrd_registry;
+
+#define HRD_STREAM_NAME_MAX 255u
+#define HRD_STREAM_INVALID "_invalid"  /* the stream of offers whose own name is none: their rows are set aside here */
+
+/* [A-Za-z_][A-Za-z0-9_]* joined by single dots, at most HRD_STREAM_NAME_MAX bytes. */
+bool hrd_stream_name_valid(const char *name);
+
+/* Reads all from the store. A schema whose bytes are damaged is left out and counted, not fatal. */
+int hrd_registry_open(struct hrd_log *log, struct hrd_registry **ret, struct hr_error *err);
+void hrd_registry_free(struct hrd_registry *reg);
+
+/* ---- reading; any thread. Ids start at 1; 0 means none ---- */
+struct hrd_stream_info {
+    uint32_t stream_id, schema_id;   /* schema_id: the newest; 0: none was ever accepted */
+    char name[HRD_STREAM_NAME_MAX + 1];
+};
+uint32_t hrd_registry_n_streams(struct hrd_registry *reg);          /* ids are 1..n */
+int hrd_registry_stream(struct hrd_registry *reg, uint32_t stream_id, struct hrd_stream_info *ret);  /* HR_ENOENT */
+int hrd_registry_stream_by_name(struct hrd_registry *reg, const char *name, struct hrd_stream_info *ret);
+/* A reference: hrp_schema_unref. NULL: no such schema, or its stored bytes are damaged. */
+struct hrp_schema *hrd_registry_schema(struct hrd_registry *reg, uint32_t schema_id);
+int hrd_registry_by_fingerprint(struct hrd_registry *reg, const uint8_t fingerprint[16], uint32_t *ret_schema_id, uint32_t *ret_stream_id);
+uint32_t hrd_registry_damaged(struct hrd_registry *reg);            /* schemas left out at open */
+
+/* ---- learning; the committer's thread. What is staged is seen by hrd_registry_stage_* only, until publish ---- */
+int hrd_registry_stage_stream(struct hrd_registry *reg, const char *name, struct hrd_group *g, uint32_t *ret_stream_id);
+int hrd_registry_stage_schema(struct hrd_registry *reg, struct hrp_schema *schema, uint32_t stream_id, struct hrd_group *g,
+                              uint32_t *ret_schema_id, bool *ret_known);
+void hrd_registry_publish(struct hrd_registry *reg);   /* the group is durable */
+void hrd_registry_rollback(struct hrd_registry *reg);  /* it failed; its outcome is read back by reload */
+int hrd_registry_reload(struct hrd_registry *reg, struct hr_error *err); /* after the store was reopened: adds what it lacks */
+
+/* The stream's record in the store, HRD_CF_SCHEMAS 's': what the committer keeps per stream, in the rows' own write. */
+struct hrd_stream_record {
+    uint32_t stream_id;
+    uint64_t next_offset, next_quarantine;
+    uint64_t rows, blocks, quarantined;
+    uint64_t header_bytes, envelope_bytes, field_bytes, raw_bytes, index_bytes;
+    int64_t newest_receive_ns, newest_event_ns;
+};
+void hrd_stream_record_put(struct hrd_group *g, const char *name, const struct hrd_stream_record *rec, struct hrp_buf *scratch);
+int hrd_stream_record_read(const uint8_t *value, size_t n, struct hrd_stream_record *ret);
+#endif
