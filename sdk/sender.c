@@ -198,6 +198,14 @@ static void nap(int64_t ns)
     nanosleep(&t, NULL);
 }
 
+/* Repeating: libuv runs timers before it polls, and one that was due already would leave the poll without an end. */
+static void run_once(struct hrs_sender *s, uint64_t ms)
+{
+    uv_update_time(&s->loop);
+    uv_timer_start(&s->timer, on_timer, ms, ms);
+    uv_run(&s->loop, UV_RUN_ONCE);
+}
+
 static void wait_for_events(struct hrs_sender *s, const struct hrs_step *step)
 {
     int64_t now = hrs_mono_ns(), rest = rest_ns(s, step, now), due = hrs_agent_deadline(&s->agent);
@@ -212,8 +220,7 @@ static void wait_for_events(struct hrs_sender *s, const struct hrs_step *step)
         uv_run(&s->loop, UV_RUN_NOWAIT);
         return;
     }
-    uv_timer_start(&s->timer, on_timer, (uint64_t)(rest / MS), 0);
-    uv_run(&s->loop, UV_RUN_ONCE);
+    run_once(s, (uint64_t)(rest / MS));
 }
 
 /* ---- thread ---- */
@@ -236,8 +243,7 @@ static void say_goodbye(struct hrs_sender *s)
     hrs_conn_leave(&s->agent.conn);
     hrs_link_act(&s->link);
     while (s->link.attempt != NULL && hrs_mono_ns() < until) {
-        uv_timer_start(&s->timer, on_timer, 10, 0);
-        uv_run(&s->loop, UV_RUN_ONCE);
+        run_once(s, 10);
         hrs_link_act(&s->link);
     }
     hrs_link_close(&s->link);

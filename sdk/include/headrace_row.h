@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define HR_MAX_DEPTH 100 /* messages within messages of one event; a deeper one is dropped as too big */
-#define HR_TOO_DEEP (HR_MAX_EVENT_BYTES + 1u) /* the size such an event is given */
+#define HR_TOO_DEEP (1u << 24) /* the size such an event is given: more than any lane has room for */
 
 typedef struct hr_row {
     void *lane;     /* private */
