@@ -12,8 +12,10 @@
  *
  * A map is a repeated message with two fields, key (1) and value (2). Every message node has one
  * extra bytes child, `unknown`, with explicit presence: the wire bytes of fields the schema lacks.
- * A message type that contains itself, or stands deeper than HRP_MAX_FLAT_DEPTH, is an opaque
- * bytes leaf (node->opaque); its messages are read by a schema of their own, hrp_schema_of_msg.
+ * A field whose message type contains itself, or stands deeper than HRP_MAX_FLAT_DEPTH, is an opaque
+ * bytes leaf (node->opaque); its messages are read by a schema of their own, hrp_schema_of_msg. A map's
+ * entry is never opaque (its value may be) and is no level of its own. Key and value of an entry have no
+ * presence (absent means default), but for values that are messages, or enums whose first number is not 0.
  *
  * Source of names and numbers: google/protobuf/descriptor.proto. Presence comes from the proto3
  * `optional` flag (proto3_optional) and the syntax; synthetic oneofs are dissolved. */
@@ -58,7 +60,8 @@ struct hrp_node {
     uint32_t number;         /* field number; 0 for root, oneof, unknown */
     const char *name;        /* as in the .proto; root: "" ; unknown: "" */
     const char *json_name;   /* lowerCamelCase name of protobuf JSON, accepted on input */
-    const char *path;        /* dotted from the root: "address.city"; root: "" */
+    const char *path;        /* dotted from the root: "address.city"; root: "". A oneof's name is no part of its members' paths;
+                                unknown: "address._unknown" */
     const struct hrp_enum *enm;   /* enum leaves */
     const char *msg_name;    /* full name of a message node's or opaque leaf's type, else NULL */
 };
@@ -83,11 +86,17 @@ uint32_t hrp_schema_n_nodes(const struct hrp_schema *s);
 const struct hrp_node *hrp_schema_nodes(const struct hrp_schema *s); /* [n_nodes], preorder */
 /* Child of `parent` (or of a oneof of it) with that field number; NULL: unknown field. O(1) or O(log n). */
 const struct hrp_node *hrp_schema_field(const struct hrp_schema *s, const struct hrp_node *parent, uint32_t number);
+/* All fields of a message node, those of its oneofs among them, sorted by number; unknown fields are not there. */
+struct hrp_field {
+    uint32_t number, id;
+};
+const struct hrp_field *hrp_schema_fields(const struct hrp_schema *s, const struct hrp_node *parent, uint32_t *ret_n);
 /* By .proto name or JSON name; NULL: none. */
 const struct hrp_node *hrp_schema_field_by_name(const struct hrp_schema *s, const struct hrp_node *parent, const char *name, size_t n_name);
 /* Node by dotted path; NULL: none. */
 const struct hrp_node *hrp_schema_by_path(const struct hrp_schema *s, const char *path);
-/* Schema of an opaque leaf's message type, from the same set; cached in s, borrowed. NULL: HR_ENOMEM. Thread: any. */
+/* Schema of an opaque leaf's message type, from the same set; cached in s, borrowed (its own reference holds s, too).
+ * NULL: HR_ENOMEM. Thread: any. */
 struct hrp_schema *hrp_schema_of_msg(struct hrp_schema *s, const struct hrp_node *opaque_leaf);
 /* Names of all top-level message types in a set, for `headrace send --type ?` and the generator's errors:
  * calls fn for each full name. */

@@ -1,0 +1,52 @@
+/* A FileDescriptorSet as it was read: its files, the names they define, and the part of it that one file needs.
+ * Everything comes from outside, so nothing is unpacked before hrp_pb_prescan, all memory has a budget, and what
+ * protoc would have refused is refused here with its place. Private to proto/. */
+#ifndef HRP_DESCRIPTOR_H
+#define HRP_DESCRIPTOR_H
+#include "arena.h"
+#include "schema.h"
+#include <google/protobuf/descriptor.pb-c.h>
+
+typedef Google__Protobuf__FileDescriptorSet pb_set; /* protobuf-c's names, made readable */
+typedef Google__Protobuf__FileDescriptorProto pb_file;
+typedef Google__Protobuf__DescriptorProto pb_message;
+typedef Google__Protobuf__FieldDescriptorProto pb_field;
+typedef Google__Protobuf__EnumDescriptorProto pb_enum;
+
+#define HRP_MAX_NAME 255       /* bytes of one name; protoc has no limit, a set from outside needs one */
+#define HRP_MAX_FULL_NAME 1023 /* bytes of a full name or a path */
+
+struct hrp_type;
+struct hrp_symbol { /* a message or an enum */
+    const char *name; /* full name, no leading dot */
+    const pb_file *file;
+    const pb_message *msg; /* one of the two */
+    const pb_enum *enm;
+    struct hrp_type *type; /* types.c: what is known about the message so far */
+};
+struct hrp_import { /* a file of the set, by name */
+    pb_file *file;
+    bool seen, done;
+};
+struct hrp_descset {
+    pb_set *set;
+    struct hrp_arena *arena; /* scratch, as long as the set is open */
+    struct hrp_symbol *symbols; /* [n_symbols], sorted by name */
+    uint32_t n_symbols;
+    struct hrp_import *imports; /* [set->n_file], sorted by name */
+};
+
+int hrp_descset_open(const uint8_t *p, size_t n, const struct hrp_limits *lim, struct hrp_descset *ret, struct hr_error *err);
+void hrp_descset_fini(struct hrp_descset *ds); /* fine on a zeroed one */
+struct hrp_symbol *hrp_descset_find(const struct hrp_descset *ds, const char *name);
+/* HR_ENOENT with the nearest message name, for a name a person typed. */
+int hrp_descset_no_message(const struct hrp_descset *ds, const char *name, struct hr_error *err);
+/* Append the canonical set of `file`: it and what it imports, in dependency order, without source_code_info. Refuses
+ * missing and circular imports, and files of a syntax other than proto2 and proto3. */
+int hrp_descset_canonical(struct hrp_descset *ds, const pb_file *file, struct hrp_buf *out, struct hr_error *err);
+/* After hrp_descset_canonical: is `other` part of it? */
+bool hrp_descset_imported(const struct hrp_descset *ds, const pb_file *other);
+bool hrp_is_identifier(const char *s);
+/* HR_ELIMIT or HR_ENOMEM of the scratch arena, as an error with a sentence. */
+int hrp_descset_nomem(const struct hrp_descset *ds, struct hr_error *err);
+#endif

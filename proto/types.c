@@ -1,0 +1,412 @@
+#include "types.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_NUMBER 536870911 /* 2^29 - 1, protobuf.dev/programming-guides/proto3, "Assigning Field Numbers" */
+
+#define TYPE(name) GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_##name
+#define LABEL(name) GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_##name
+
+bool hrp_file_is_proto3(const pb_file *f)
+{
+    return f->syntax != NULL && strcmp(f->syntax, "proto3") == 0;
+}
+
+bool hrp_field_is_map(const struct hrp_type_field *f)
+{
+    return f->msg != NULL && f->msg->map_entry;
+}
+
+bool hrp_field_in_oneof(const struct hrp_type *t, const struct hrp_type_field *f)
+{
+    return f->d->has_oneof_index && t->oneof_members[f->d->oneof_index] != 0;
+}
+
+uint32_t hrp_field_depth(const struct hrp_type_field *f, uint32_t depth)
+{
+    return hrp_field_is_map(f) ? depth : depth + 1;
+}
+
+bool hrp_field_is_opaque(const struct hrp_type_field *f, uint32_t depth)
+{
+    return f->msg != NULL && !f->msg->map_entry && (f->msg->recursive || depth + 1 > HRP_MAX_FLAT_DEPTH);
+}
+
+/* ---- one field ---- */
+
+struct check {
+    struct hrp_types *ts;
+    struct hrp_type *t;
+    struct hr_error *err;
+};
+
+#define refuse(c, field, fmt, ...) \
+    hr_error_set((c)->err, HR_ESCHEMA, "%s: %s.%s: " fmt, (c)->t->sym->file->name, (c)->t->sym->name, (field), __VA_ARGS__)
+
+static struct hrp_type *type_of(struct hrp_types *ts, struct hrp_symbol *sym, struct hr_error *err, int *ret_err)
+{
+    struct hrp_type *t = sym->type;
+
+    if (t != NULL)
+        return t;
+    if (ts->n == ts->lim->columns) {
+        *ret_err = hr_error_set(err, HR_ELIMIT, "%s: %s: the event reaches more than %u message types", sym->file->name, sym->name, ts->lim->columns);
+        return NULL;
+    }
+    t = hrp_arena_take(ts->ds->arena, 1, sizeof *t);
+    if (t == NULL) {
+        *ret_err = hrp_descset_nomem(ts->ds, err);
+        return NULL;
+    }
+    memset(t, 0, sizeof *t);
+    t->sym = sym;
+    t->map_entry = sym->msg->options != NULL && sym->msg->options->has_map_entry && sym->msg->options->map_entry;
+    sym->type = t;
+    ts->list[ts->n++] = t;
+    return t;
+}
+
+static int field_resolve(struct check *c, struct hrp_type_field *f)
+{
+    const pb_field *d = f->d;
+    bool wants_enum = d->type == TYPE(ENUM);
+    struct hrp_symbol *sym;
+    int r = 0;
+
+    if (d->type_name == NULL || d->type_name[0] != '.')
+        return refuse(c, d->name, "type name \"%s\" is not a full name with a leading dot", d->type_name != NULL ? d->type_name : "");
+    sym = hrp_descset_find(c->ts->ds, d->type_name + 1);
+    if (sym == NULL)
+        return refuse(c, d->name, "its type %s is not in the set", d->type_name + 1);
+    if (!hrp_descset_imported(c->ts->ds, sym->file))
+        return refuse(c, d->name, "its type %s is in %s, which is not imported", sym->name, sym->file->name);
+    if (wants_enum != (sym->enm != NULL))
+        return refuse(c, d->name, "%s is %s", sym->name, wants_enum ? "a message, not an enum" : "an enum, not a message");
+    f->enm = wants_enum ? sym : NULL;
+    if (!wants_enum)
+        f->msg = type_of(c->ts, sym, c->err, &r);
+    return r;
+}
+
+static int field_check(struct check *c, struct hrp_type_field *f)
+{
+    const pb_field *d = f->d;
+
+    if (!hrp_is_identifier(d->name) || strlen(d->name) > HRP_MAX_NAME)
+        return refuse(c, d->name != NULL ? d->name : "", "not a field name of at most %d bytes", HRP_MAX_NAME);
+    if (strcmp(d->name, "_unknown") == 0)
+        return refuse(c, d->name, "the name is taken: rows as JSON have their unknown fields there%s", "");
+    if (!d->has_number || d->number < 1 || d->number > MAX_NUMBER)
+        return refuse(c, d->name, "field number %d is not within 1 and %d", d->has_number ? d->number : 0, MAX_NUMBER);
+    if (d->has_label && (d->label < LABEL(OPTIONAL) || d->label > LABEL(REPEATED)))
+        return refuse(c, d->name, "unknown label %d", (int)d->label);
+    if (!d->has_type || d->type < TYPE(DOUBLE) || d->type > TYPE(SINT64))
+        return refuse(c, d->name, "unknown type %d", d->has_type ? (int)d->type : 0);
+    if (d->type == TYPE(GROUP))
+        return refuse(c, d->name, "groups are not supported: use a nested message%s", "");
+    if (d->has_oneof_index && (d->oneof_index < 0 || (uint32_t)d->oneof_index >= c->t->n_oneofs))
+        return refuse(c, d->name, "oneof %d of %u", d->oneof_index, c->t->n_oneofs);
+    if (d->has_oneof_index && d->has_label && d->label != LABEL(OPTIONAL))
+        return refuse(c, d->name, "a member of a oneof can't be repeated or required%s", "");
+    return d->type == TYPE(MESSAGE) || d->type == TYPE(ENUM) ? field_resolve(c, f) : 0;
+}
+
+/* ---- one message ---- */
+
+static int by_number(const void *a, const void *b)
+{
+    int32_t x = (*(const struct hrp_type_field *const *)a)->d->number, y = (*(const struct hrp_type_field *const *)b)->d->number;
+
+    return (x > y) - (x < y);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int numbers_check(struct check *c)
+{
+    const struct hrp_type_field **sorted = hrp_arena_take(c->ts->ds->arena, c->t->n_fields + 1, sizeof *sorted);
+
+    if (sorted == NULL)
+        return hrp_descset_nomem(c->ts->ds, c->err);
+    for (uint32_t i = 0; i < c->t->n_fields; i++)
+        sorted[i] = &c->t->fields[i];
+    qsort(sorted, c->t->n_fields, sizeof *sorted, by_number);
+    for (uint32_t i = 1; i < c->t->n_fields; i++) {
+        if (sorted[i]->d->number == sorted[i - 1]->d->number)
+            return refuse(c, sorted[i]->d->name, "field number %d is also that of %s", sorted[i]->d->number, sorted[i - 1]->d->name);
+    }
+    return 0;
+}
+
+/* Fields and oneofs share one space of names. */
+static int names_check(struct check *c)
+{
+    const char **names = hrp_arena_take(c->ts->ds->arena, c->t->n_fields + c->t->n_oneofs + 1, sizeof *names);
+    uint32_t n = 0;
+
+    if (names == NULL)
+        return hrp_descset_nomem(c->ts->ds, c->err);
+    for (uint32_t i = 0; i < c->t->n_fields; i++)
+        names[n++] = c->t->fields[i].d->name;
+    for (uint32_t i = 0; i < c->t->n_oneofs; i++) {
+        const char *name = c->t->sym->msg->oneof_decl[i]->name;
+
+        if (!hrp_is_identifier(name) || strlen(name) > HRP_MAX_NAME)
+            return refuse(c, name != NULL ? name : "", "not a oneof name of at most %d bytes", HRP_MAX_NAME);
+        names[n++] = name;
+    }
+    qsort(names, n, sizeof *names, by_text);
+    for (uint32_t i = 1; i < n; i++) {
+        if (strcmp(names[i], names[i - 1]) == 0)
+            return refuse(c, names[i], "the name is there twice%s", "");
+    }
+    return 0;
+}
+
+/* A oneof that only carries a proto3 `optional` is dissolved: it keeps 0 members. */
+static int oneofs_check(struct check *c)
+{
+    struct hrp_type *t = c->t;
+
+    for (uint32_t i = 0; i < t->n_fields; i++) {
+        if (t->fields[i].d->has_oneof_index)
+            t->oneof_members[t->fields[i].d->oneof_index]++;
+    }
+    for (uint32_t i = 0; i < t->n_fields; i++) {
+        const pb_field *d = t->fields[i].d;
+
+        if (!d->has_proto3_optional || !d->proto3_optional || !d->has_oneof_index)
+            continue;
+        if (t->oneof_members[d->oneof_index] != 1)
+            return refuse(c, d->name, "an `optional` field shares its oneof%s", "");
+        t->oneof_members[d->oneof_index] = 0;
+    }
+    return 0;
+}
+
+static bool map_key_ok(const pb_field *d)
+{
+    return d->type != TYPE(DOUBLE) && d->type != TYPE(FLOAT) && d->type != TYPE(BYTES) && d->type != TYPE(MESSAGE) && d->type != TYPE(ENUM);
+}
+
+/* protoc makes map entries; a set from elsewhere may hold anything. */
+static int map_entry_check(struct check *c)
+{
+    const struct hrp_type *t = c->t;
+
+    if (t->n_fields != 2 || t->n_oneofs != 0 || t->fields[0].d->number != 1 || t->fields[1].d->number != 2 ||
+        strcmp(t->fields[0].d->name, "key") != 0 || strcmp(t->fields[1].d->name, "value") != 0)
+        return refuse(c, "key", "a map entry needs exactly `key` = 1 and `value` = 2%s", "");
+    for (int i = 0; i < 2; i++) {
+        if (t->fields[i].d->has_label && t->fields[i].d->label != LABEL(OPTIONAL))
+            return refuse(c, t->fields[i].d->name, "a map entry's field can't be repeated or required%s", "");
+    }
+    if (!map_key_ok(t->fields[0].d))
+        return refuse(c, "key", "a map's key is an integer, a bool or a string%s", "");
+    if (hrp_field_is_map(&t->fields[1]))
+        return refuse(c, "value", "a map's value can't be a map%s", "");
+    return 0;
+}
+
+static int fields_check(struct check *c)
+{
+    for (uint32_t i = 0; i < c->t->n_fields; i++) {
+        struct hrp_type_field *f = &c->t->fields[i];
+        int r;
+
+        f->d = c->t->sym->msg->field[i];
+        r = field_check(c, f);
+        if (r != 0)
+            return r;
+        if (hrp_field_is_map(f) && (!f->d->has_label || f->d->label != LABEL(REPEATED)))
+            return refuse(c, f->d->name, "a map must be repeated%s", "");
+    }
+    return 0;
+}
+
+static int type_check(struct hrp_types *ts, struct hrp_type *t, struct hr_error *err)
+{
+    const pb_message *m = t->sym->msg;
+    struct check c = {ts, t, err};
+    int r;
+
+    if (m->n_field > ts->lim->columns || m->n_oneof_decl > ts->lim->columns)
+        return hr_error_set(err, HR_ELIMIT, "%s: %s: more than %u fields", t->sym->file->name, t->sym->name, ts->lim->columns);
+    t->n_fields = (uint32_t)m->n_field;
+    t->n_oneofs = (uint32_t)m->n_oneof_decl;
+    t->fields = hrp_arena_take(ts->ds->arena, t->n_fields + 1, sizeof *t->fields);
+    t->oneof_members = hrp_arena_take(ts->ds->arena, t->n_oneofs + 1, sizeof *t->oneof_members);
+    if (t->fields == NULL || t->oneof_members == NULL)
+        return hrp_descset_nomem(ts->ds, err);
+    memset(t->fields, 0, t->n_fields * sizeof *t->fields);
+    memset(t->oneof_members, 0, t->n_oneofs * sizeof *t->oneof_members);
+    r = fields_check(&c);
+    if (r == 0)
+        r = numbers_check(&c);
+    if (r == 0)
+        r = names_check(&c);
+    if (r == 0)
+        r = oneofs_check(&c);
+    if (r == 0 && t->map_entry)
+        r = map_entry_check(&c);
+    return r;
+}
+
+/* ---- types that contain themselves: Tarjan's strongly connected components (SIAM J. Comput. 1(2), 1972), without
+ * recursion, since a chain of types may be as long as the set ---- */
+
+struct search {
+    struct hrp_type **stack; /* Tarjan's stack */
+    uint32_t n_stack, n_index;
+    struct visit {
+        struct hrp_type *t;
+        uint32_t next;
+    } *visits; /* the call stack it would have been */
+    uint32_t n_visits;
+};
+
+static void search_enter(struct search *s, struct hrp_type *t)
+{
+    t->index = t->low = ++s->n_index;
+    t->on_stack = true;
+    s->stack[s->n_stack++] = t;
+    s->visits[s->n_visits++] = (struct visit){t, 0};
+}
+
+static void search_leave(struct search *s)
+{
+    struct hrp_type *t = s->visits[--s->n_visits].t, *u;
+    bool alone = s->stack[s->n_stack - 1] == t;
+
+    if (s->n_visits != 0 && t->low < s->visits[s->n_visits - 1].t->low)
+        s->visits[s->n_visits - 1].t->low = t->low;
+    if (t->low != t->index)
+        return;
+    do { /* all above t are one component */
+        u = s->stack[--s->n_stack];
+        u->on_stack = false;
+        u->recursive = u->recursive || !alone;
+    } while (u != t);
+}
+
+static void search_from(struct search *s, struct hrp_type *root)
+{
+    search_enter(s, root);
+    while (s->n_visits != 0) {
+        struct visit *v = &s->visits[s->n_visits - 1];
+        struct hrp_type *to;
+
+        if (v->next == v->t->n_fields) {
+            search_leave(s);
+            continue;
+        }
+        to = v->t->fields[v->next++].msg;
+        if (to == NULL)
+            continue;
+        if (to == v->t)
+            to->recursive = true;
+        if (to->index == 0)
+            search_enter(s, to);
+        else if (to->on_stack && to->index < v->t->low)
+            v->t->low = to->index;
+    }
+}
+
+static int cycles_find(struct hrp_types *ts, struct hr_error *err)
+{
+    struct search s = {0};
+
+    s.stack = hrp_arena_take(ts->ds->arena, ts->n, sizeof *s.stack);
+    s.visits = hrp_arena_take(ts->ds->arena, ts->n, sizeof *s.visits);
+    if (s.stack == NULL || s.visits == NULL)
+        return hrp_descset_nomem(ts->ds, err);
+    search_from(&s, ts->list[0]); /* the root reaches them all */
+    return 0;
+}
+
+/* ---- how many nodes ---- */
+
+/* Nodes below a node of type t at `depth`; stops counting past the limit. Recursion ends: what contains itself is closed. */
+static uint32_t type_size(struct hrp_types *ts, struct hrp_type *t, uint32_t depth)
+{
+    uint32_t n = 1; /* unknown fields */
+
+    if (t->size[depth] != 0)
+        return t->size[depth];
+    for (uint32_t i = 0; i < t->n_oneofs; i++)
+        n += t->oneof_members[i] != 0;
+    for (uint32_t i = 0; i < t->n_fields && n <= ts->lim->columns; i++) {
+        struct hrp_type_field *f = &t->fields[i];
+
+        n++;
+        if (f->msg == NULL)
+            continue;
+        if (hrp_field_is_opaque(f, depth))
+            f->msg->opaque_somewhere = true;
+        else
+            n += type_size(ts, f->msg, hrp_field_depth(f, depth));
+    }
+    t->size[depth] = n;
+    return n;
+}
+
+static int size_check(struct hrp_types *ts, struct hrp_type *t, uint32_t *ret, struct hr_error *err)
+{
+    *ret = 1 + type_size(ts, t, 0);
+    if (*ret > ts->lim->columns)
+        return hr_error_set(err, HR_ELIMIT, "%s: %s: more than %u fields, those of nested messages included", t->sym->file->name, t->sym->name, ts->lim->columns);
+    return 0;
+}
+
+/* Types behind opaque leaves get schemas of their own while rows are read: all of them must fit, too. */
+static int family_check(struct hrp_types *ts, struct hr_error *err)
+{
+    uint64_t n_nodes = ts->n_nodes;
+    uint32_t n_types = 0, size;
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (uint32_t i = 0; i < ts->n; i++) {
+            struct hrp_type *t = ts->list[i];
+            int r;
+
+            if (!t->opaque_somewhere || t->counted)
+                continue;
+            t->counted = more = true;
+            r = size_check(ts, t, &size, err);
+            if (r != 0)
+                return r;
+            n_nodes += size;
+            n_types++;
+            if (n_types > HRP_MAX_OPAQUE_TYPES || n_nodes > (uint64_t)HRP_MAX_FAMILY_COLUMNS * ts->lim->columns)
+                return hr_error_set(err, HR_ELIMIT, "%s: %s: too many fields or types in messages that contain themselves", t->sym->file->name, t->sym->name);
+        }
+    }
+    return 0;
+}
+
+int hrp_types_collect(struct hrp_descset *ds, struct hrp_symbol *root, const struct hrp_limits *lim, struct hrp_types *ret, struct hr_error *err)
+{
+    struct hrp_types ts = {.ds = ds, .lim = lim};
+    int r = 0;
+
+    ts.list = hrp_arena_take(ds->arena, lim->columns, sizeof *ts.list);
+    if (ts.list == NULL)
+        return hrp_descset_nomem(ds, err);
+    type_of(&ts, root, err, &r);
+    for (uint32_t i = 0; r == 0 && i < ts.n; i++) /* grows while it is walked */
+        r = type_check(&ts, ts.list[i], err);
+    if (r == 0)
+        r = cycles_find(&ts, err);
+    if (r == 0)
+        r = size_check(&ts, ts.list[0], &ts.n_nodes, err);
+    if (r == 0)
+        r = family_check(&ts, err);
+    if (r == 0)
+        *ret = ts;
+    return r;
+}

@@ -1,0 +1,44 @@
+/* The message types an event reaches, checked and resolved, before they are flattened: which field holds which
+ * message or enum, which oneofs are real, which types contain themselves, how many nodes each becomes.
+ * Private to proto/. */
+#ifndef HRP_TYPES_H
+#define HRP_TYPES_H
+#include "descriptor.h"
+
+#define HRP_MAX_OPAQUE_TYPES 1024   /* types behind opaque leaves, per event */
+#define HRP_MAX_FAMILY_COLUMNS 16u  /* times limits.columns: nodes of an event's schema and of those behind its leaves */
+
+struct hrp_type_field {
+    const pb_field *d;
+    struct hrp_type *msg;           /* message fields */
+    const struct hrp_symbol *enm;   /* enum fields */
+};
+struct hrp_type {
+    const struct hrp_symbol *sym;
+    struct hrp_type_field *fields;  /* [n_fields], as declared */
+    uint32_t n_fields;
+    uint32_t n_oneofs;
+    uint32_t *oneof_members;        /* [n_oneofs]; 0: synthetic or empty, no node */
+    bool map_entry, recursive;      /* recursive: contains itself, perhaps through others */
+    bool opaque_somewhere, counted; /* stands behind an opaque leaf */
+    uint32_t index, low;            /* of the search for cycles */
+    bool on_stack;
+    uint32_t size[HRP_MAX_FLAT_DEPTH + 1]; /* nodes below a node of this type at that depth; 0: not counted yet */
+};
+struct hrp_types {
+    struct hrp_descset *ds;
+    const struct hrp_limits *lim;
+    struct hrp_type **list;         /* list[0]: the event */
+    uint32_t n;
+    uint32_t n_nodes;               /* of the event, its root included */
+};
+
+/* Everything `root` reaches; memory is the set's scratch. HR_ESCHEMA, HR_ELIMIT, HR_ENOMEM, with the place. */
+int hrp_types_collect(struct hrp_descset *ds, struct hrp_symbol *root, const struct hrp_limits *lim, struct hrp_types *ret, struct hr_error *err);
+bool hrp_file_is_proto3(const pb_file *f);
+bool hrp_field_is_map(const struct hrp_type_field *f);
+bool hrp_field_in_oneof(const struct hrp_type *t, const struct hrp_type_field *f); /* a real one */
+/* Depth of the message a field at `depth` holds (a map's entry is no level of its own), and whether it stays closed. */
+uint32_t hrp_field_depth(const struct hrp_type_field *f, uint32_t depth);
+bool hrp_field_is_opaque(const struct hrp_type_field *f, uint32_t depth);
+#endif
