@@ -1,0 +1,5 @@
+# The SDK: lanes, options, spool, connection and the client as an application sees it.
+set(SDK_SUPPORT support/fake_collector.c support/event_type.c)
+headrace_test(unit_lane unit SOURCES unit/test_lane.c LIBS headrace_sdk)
+headrace_test(unit_options unit SOURCES unit/test_options.c LIBS headrace_sdk)
+headrace_test(unit_client unit SOURCES unit/test_client.c ${SDK_SUPPORT} LIBS headrace_sdk)
