@@ -19,6 +19,12 @@ int hrd_reader_open(struct hrd_log *log, struct hrd_registry *reg, uint32_t stre
 /* 1: *ret is the block that holds the cursor's offset, or the first after it; 0: end for now, call again later;
  * 2: *ret_gap, the cursor is moved past it; HR_E*: the store (HR_EAGAIN: reopening). */
 int hrd_reader_next(struct hrd_reader *r, const struct hrd_read_block **ret, struct hrd_gap *ret_gap);
+/* Only blocks that may hold rows within these times are read; the others are passed by their heads. [since, until). */
+struct hrd_times {
+    int64_t event_since_ns, event_until_ns, receive_since_ns, receive_until_ns;
+};
+#define HRD_TIMES_ALL ((struct hrd_times){INT64_MIN, INT64_MAX, INT64_MIN, INT64_MAX})
+void hrd_reader_times(struct hrd_reader *r, const struct hrd_times *times);
 uint64_t hrd_reader_offset(const struct hrd_reader *r);  /* next offset wanted */
 void hrd_reader_free(struct hrd_reader *r);
 
