@@ -1,0 +1,22 @@
+# The contract: schema, JSON, batches, frames; from unit tests to random schemas with random rows.
+
+# Compile protos/<name>.proto with its imports to <build>/tests/protos/<name>.binpb, which support/schemas.h reads.
+function(headrace_descriptor_set name) # headrace_descriptor_set(name [file])
+    set(file ${CMAKE_CURRENT_SOURCE_DIR}/protos/${name}.proto)
+    if(ARGC GREATER 1)
+        get_filename_component(file ${ARGV1} ABSOLUTE BASE_DIR ${CMAKE_CURRENT_SOURCE_DIR})
+    endif()
+    get_filename_component(dir ${file} DIRECTORY)
+    set(out ${CMAKE_CURRENT_BINARY_DIR}/protos/${name}.binpb)
+    file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/protos)
+    add_custom_command(OUTPUT ${out} COMMAND ${PROTOC} -I${dir} --include_imports --descriptor_set_out=${out} ${file}
+        DEPENDS ${file} COMMENT "Compiling ${name}.proto" VERBATIM)
+    add_custom_target(test_set_${name} DEPENDS ${out})
+    add_dependencies(test_schemas test_set_${name})
+endfunction()
+
+add_library(test_schemas STATIC support/schemas.c support/fdset.c)
+target_link_libraries(test_schemas PUBLIC test_support hrp)
+headrace_descriptor_set(flight)
+headrace_descriptor_set(everything)
+headrace_descriptor_set(old)
