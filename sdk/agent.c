@@ -1,6 +1,7 @@
 #include "agent.h"
 
 #define STUCK_NS INT64_C(50000000)
+#define OFFLINE_AGE_NS INT64_C(3600000000000) /* a batch for each tenth of a second of an outage would fill the spool with crumbs */
 #define RETRY_PUTS_NS INT64_C(200000000)
 
 void hrs_agent_init(struct hrs_agent *a, const struct hrs_store_ops *ops, void *ops_arg, uint64_t spool_cap_bytes,
@@ -71,6 +72,7 @@ static void step_inc(struct hrs_agent *a, struct hrs_inc *inc, int64_t now_mono_
     struct hrs_step step;
     uint64_t id;
 
+    hrs_batcher_set_age(inc->batcher, a->conn.state == HRS_CONN_READY ? a->limits.age_ns : OFFLINE_AGE_NS);
     hrs_batcher_step(inc->batcher, now_mono_ns, &step);
     if (inc->finishing && !step.stuck && !hrs_batcher_empty(inc->batcher))
         step.stuck = !hrs_batcher_seal_all(inc->batcher, now_mono_ns, &id);

@@ -581,6 +581,8 @@ static void seal_due(struct hrs_batcher *b, struct hrs_step *ret)
     }
 }
 
+void hrs_batcher_set_age(struct hrs_batcher *b, int64_t age_ns) { b->lim.age_ns = age_ns; }
+
 void hrs_batcher_step(struct hrs_batcher *b, int64_t now_mono_ns, struct hrs_step *ret)
 {
     *ret = (struct hrs_step){.due_mono_ns = INT64_MAX};

@@ -27,6 +27,8 @@ struct hrs_step {           /* what a step found, for pacing */
     bool stuck;             /* something could not be sealed or published: try again in a while */
     int64_t due_mono_ns;    /* when the next builder gets too old; INT64_MAX: none */
 };
+/* How long a row may wait for others; longer while there is nobody to send to, since it is as safe in its lane. */
+void hrs_batcher_set_age(struct hrs_batcher *b, int64_t age_ns);
 /* Drain all lanes up to the heads they have now, seal what is full, half a lane or too old. */
 void hrs_batcher_step(struct hrs_batcher *b, int64_t now_mono_ns, struct hrs_step *ret);
 /* Drain up to the heads of now and seal everything. True: done, all of it is in batches of ids below *ret_id;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #define CAP_BATCHES 65536u             /* small batches cost more than their bytes */
+#define FILE_UNIT 4096u
+#define MAX_MERGED 4096u               /* segments of one batch of drops */
 #define HEAP_KEEP_BYTES (1u << 20)     /* published batches whose bytes are kept at hand until they are sent */
 #define RETRY_READ_NS INT64_C(1000000000)
 
@@ -14,9 +16,15 @@ void hrs_spool_init(struct hrs_spool *sp, const struct hrs_store_ops *ops, void 
 
 /* ---- the list ---- */
 
+/* What a batch takes of the cap: a file takes whole pages. */
+static uint64_t cost(const struct hrs_spool *sp, uint64_t n_bytes)
+{
+    return sp->ops != NULL ? (n_bytes + FILE_UNIT - 1) / FILE_UNIT * FILE_UNIT : n_bytes;
+}
+
 static void levels(struct hrs_spool *sp)
 {
-    hrs_stats_set(sp->stats, HR_STAT_SPOOL_BYTES, sp->used_bytes);
+    hrs_stats_set(sp->stats, HR_STAT_SPOOL_BYTES, sp->n_bytes);
     hrs_stats_set(sp->stats, HR_STAT_SPOOL_BATCHES, sp->n_batches);
 }
 
@@ -34,7 +42,8 @@ static void link_after(struct hrs_spool *sp, struct hrs_batch *b, struct hrs_bat
     b->next = after != NULL ? after->next : sp->first;
     *(b->prev != NULL ? &b->prev->next : &sp->first) = b;
     *(b->next != NULL ? &b->next->prev : &sp->last) = b;
-    sp->used_bytes += b->n_bytes;
+    sp->used_bytes += cost(sp, b->n_bytes);
+    sp->n_bytes += b->n_bytes;
     sp->n_batches++;
     sp->n_unpublished += !b->published;
     levels(sp);
@@ -47,7 +56,8 @@ static void forget(struct hrs_spool *sp, struct hrs_batch *b)
     if (b->state == HRS_B_IN_FLIGHT)
         sp->in_flight_bytes -= b->n_bytes;
     drop_heap(sp, b);
-    sp->used_bytes -= b->n_bytes;
+    sp->used_bytes -= cost(sp, b->n_bytes);
+    sp->n_bytes -= b->n_bytes;
     sp->n_batches--;
     sp->n_unpublished -= !b->published;
     levels(sp);
@@ -128,6 +138,7 @@ static struct hrs_batch *batch_new(struct hrs_inc *inc, const struct hrp_batch_h
     b->type_id = head->type_id;
     b->n_rows = head->n_rows + head->n_raw;
     b->n_bytes = n_bytes;
+    b->n_segments = head->n_segments;
     if (spans_of(head, b) != 0) {
         hrp_free(b);
         return NULL;
@@ -245,7 +256,8 @@ static int replace(struct hrs_spool *sp, struct hrs_batch *b, struct hrp_buf *wi
     if (r != 0)
         return r;
     drop_heap(sp, b);
-    sp->used_bytes = sp->used_bytes - b->n_bytes + with->n;
+    sp->used_bytes = sp->used_bytes - cost(sp, b->n_bytes) + cost(sp, with->n);
+    sp->n_bytes = sp->n_bytes - b->n_bytes + with->n;
     b->n_bytes = (uint32_t)with->n;
     if (sp->ops == NULL) {
         b->bytes = hrp_realloc(with->p, with->n);
@@ -274,61 +286,177 @@ static int torn_form(const struct hrs_batch *b, struct hrp_buf *out)
     return r;
 }
 
+/* Gone without a trace: what it resolved stays missing in the ledger. */
+static void lose(struct hrs_spool *sp, struct hrs_batch *b)
+{
+    hrs_stats_add(sp->stats, HR_STAT_TORN, 1);
+    if (sp->ops != NULL)
+        sp->ops->del(sp->arg, b->inc, b->id);
+    forget(sp, b);
+}
+
+/* HR_ECORRUPT: done, b resolves its numbers as drops now, or is gone. */
 static int make_torn(struct hrs_spool *sp, struct hrs_batch *b)
 {
     struct hrp_buf form = HRP_BUF_INIT;
-    int r = torn_form(b, &form);
+    int r;
 
+    if (b->merged) { /* its spans have holes that belong to others */
+        lose(sp, b);
+        return HR_ECORRUPT;
+    }
+    r = torn_form(b, &form);
     if (r == 0)
         r = replace(sp, b, &form);
     if (r == 0) {
-        b->evicted = true; /* nothing is left that could be */
         b->n_rows = 0;
         hrs_stats_add(sp->stats, HR_STAT_TORN, 1);
+    }
+    hrp_buf_fini(&form);
+    return r != 0 ? r : HR_ECORRUPT;
+}
+
+static int head_of(struct hrs_spool *sp, struct hrs_batch *b, struct hrp_batch_head *ret)
+{
+    struct hrp_buf buf = HRP_BUF_INIT;
+    const uint8_t *p;
+    int r = bytes_of(sp, b, &buf, &p);
+
+    if (r == 0)
+        r = hrp_batch_head_read(p, b->n_bytes, &hrp_limits_default, ret);
+    hrp_buf_fini(&buf);
+    return r;
+}
+
+static int add_drops(struct hrp_builder *bld, const struct hrp_batch_head *h, uint8_t reason)
+{
+    int r = 0;
+
+    for (uint32_t i = 0; r == 0 && i < h->n_segments; i++) {
+        const struct hrp_segment *s = &h->segments[i];
+
+        r = hrp_builder_add_drop(bld, s->lane, s->first_n, s->count, s->kind == HRP_SEG_DROP ? s->reason : reason);
+    }
+    return r;
+}
+
+/* Drops of two batches as one; the builder joins neighbours. */
+static int join(const struct hrp_batch_head *a, const struct hrp_batch_head *b, struct hrp_buf *out)
+{
+    struct hrp_builder *bld;
+    int r = hrp_builder_new(NULL, &bld);
+
+    if (r != 0)
+        return r;
+    r = add_drops(bld, a, HRP_DROP_EVICTED);
+    if (r == 0)
+        r = add_drops(bld, b, HRP_DROP_EVICTED);
+    if (r == 0)
+        r = hrp_builder_seal(bld, &a->incarnation, a->batch_id, a->type_id, out);
+    hrp_builder_free(bld);
+    return r;
+}
+
+static bool movable(const struct hrs_batch *b) { return b->state != HRS_B_IN_FLIGHT && b->published; }
+
+/* An older batch of drops that b's drops can join: a long outage leaves a few of them, not one per batch given up. */
+static struct hrs_batch *older_form(const struct hrs_spool *sp, const struct hrs_batch *b)
+{
+    for (struct hrs_batch *o = sp->first; o != NULL && o != b; o = o->next)
+        if (movable(o) && o->n_rows == 0 && o->inc == b->inc && o->type_id == b->type_id && o->n_segments < MAX_MERGED)
+            return o;
+    return NULL;
+}
+
+/* b's numbers move into `into`, as drops, under its id; a kill between the two steps leaves both: first resolution wins. */
+static int evict_into(struct hrs_spool *sp, struct hrs_batch *into, struct hrs_batch *b, const struct hrp_batch_head *h)
+{
+    struct hrp_buf form = HRP_BUF_INIT;
+    struct hrs_span *old = into->spans;
+    uint32_t n_old = into->n_spans;
+    struct hrp_batch_head ih, mh;
+    int r = head_of(sp, into, &ih);
+
+    if (r != 0)
+        return r == HR_ECORRUPT || r == HR_ENOENT ? make_torn(sp, into) : r;
+    r = join(&ih, h, &form);
+    hrp_batch_head_fini(&ih);
+    if (r == 0)
+        r = hrp_batch_head_read(form.p, form.n, &hrp_limits_default, &mh);
+    if (r == 0) {
+        into->n_spans = 0;
+        r = spans_of(&mh, into);
+        into->n_segments = mh.n_segments;
+        hrp_batch_head_fini(&mh);
+        if (r == 0)
+            r = replace(sp, into, &form);
+        if (r != 0) {
+            hrp_free(into->spans);
+            into->spans = old;
+            into->n_spans = n_old;
+        } else {
+            hrp_free(old);
+            into->merged = true;
+            into->sent = into->sent || b->sent;
+            if (sp->ops != NULL)
+                sp->ops->del(sp->arg, b->inc, b->id);
+            forget(sp, b);
+        }
     }
     hrp_buf_fini(&form);
     return r;
 }
 
-/* True when b became smaller. */
-static bool evict(struct hrs_spool *sp, struct hrs_batch *b)
+static int evict_alone(struct hrs_spool *sp, struct hrs_batch *b, const struct hrp_batch_head *h)
 {
-    struct hrp_buf buf = HRP_BUF_INIT, form = HRP_BUF_INIT;
-    struct hrp_batch_head head;
-    const uint8_t *p;
-    uint64_t before = sp->used_bytes;
-    int r = bytes_of(sp, b, &buf, &p);
+    struct hrp_buf form = HRP_BUF_INIT;
+    int r = hrp_batch_evict(h, b->id, HRP_DROP_EVICTED, &form);
 
     if (r == 0)
-        r = hrp_batch_head_read(p, b->n_bytes, &hrp_limits_default, &head);
-    if (r == 0) {
-        r = hrp_batch_evict(&head, b->id, HRP_DROP_EVICTED, &form);
-        if (r == 0 && form.n < b->n_bytes && replace(sp, b, &form) == 0) {
-            /* The evicted form is itself the count, put in one step with the rows' end. */
-            hrs_stats_add(sp->stats, HR_STAT_DROPPED_EVICTED, b->n_rows);
-            b->n_rows = 0;
-        }
-        b->evicted = r == 0; /* also when that saves nothing: don't look again */
-        hrp_batch_head_fini(&head);
-    } else if (r == HR_ECORRUPT || r == HR_ENOENT) {
-        make_torn(sp, b);
-    }
-    hrp_buf_fini(&buf);
+        r = replace(sp, b, &form);
+    if (r == 0)
+        b->n_rows = 0;
     hrp_buf_fini(&form);
-    return sp->used_bytes < before;
+    return r;
+}
+
+/* (2) Gives up the oldest rows. The form that is put is itself the count, in one step with the rows' end. */
+static int evict_oldest(struct hrs_spool *sp)
+{
+    struct hrs_batch *b = sp->first, *into;
+    struct hrp_batch_head head;
+    uint32_t n_rows;
+    int r;
+
+    while (b != NULL && (!movable(b) || b->n_rows == 0))
+        b = b->next;
+    if (b == NULL)
+        return HR_EFULL;
+    r = head_of(sp, b, &head);
+    if (r == HR_ECORRUPT || r == HR_ENOENT)
+        r = make_torn(sp, b);
+    if (r != 0)
+        return r == HR_ECORRUPT ? 0 : r;
+    n_rows = b->n_rows;
+    into = older_form(sp, b);
+    r = into != NULL && hrp_id_cmp(&into->sent_to, &b->sent_to) == 0 ? evict_into(sp, into, b, &head) : evict_alone(sp, b, &head);
+    hrp_batch_head_fini(&head);
+    if (r == 0)
+        hrs_stats_add(sp->stats, HR_STAT_DROPPED_EVICTED, n_rows);
+    return r == HR_ECORRUPT ? 0 : r; /* the older form was damaged and is gone: again, without it */
 }
 
 static bool full(const struct hrs_spool *sp, uint32_t n_bytes)
 {
-    return sp->used_bytes + n_bytes > sp->cap_bytes || sp->n_batches >= sp->cap_batches;
+    return sp->used_bytes + cost(sp, n_bytes) > sp->cap_bytes || sp->n_batches >= sp->cap_batches;
 }
 
 static int make_room(struct hrs_spool *sp, uint32_t n_bytes)
 {
-    for (struct hrs_batch *b = sp->first; b != NULL && full(sp, n_bytes) && sp->n_batches < sp->cap_batches; b = b->next)
-        if (b->state != HRS_B_IN_FLIGHT && !b->evicted && b->published)
-            evict(sp, b);
-    return full(sp, n_bytes) ? HR_EFULL : 0;
+    while (full(sp, n_bytes))
+        if (evict_oldest(sp) != 0)
+            return HR_EFULL;
+    return 0;
 }
 
 /* ---- adding ---- */
@@ -412,10 +540,7 @@ int hrs_spool_bytes(struct hrs_spool *sp, struct hrs_batch *b, struct hrp_buf *s
 
     hrp_buf_clear(scratch);
     r = bytes_of(sp, b, scratch, ret);
-    if (r != HR_ECORRUPT && r != HR_ENOENT && r != HR_ETOOBIG)
-        return r;
-    r = make_torn(sp, b);
-    return r == 0 ? HR_ECORRUPT : r;
+    return r == HR_ECORRUPT || r == HR_ENOENT || r == HR_ETOOBIG ? make_torn(sp, b) : r;
 }
 
 /* (3) Where the incarnation's batches go is written down before the first one does: whoever adopts them must know. With

@@ -4,13 +4,14 @@
  *
  *   SEALED > IN_FLIGHT [hrs_spool_sent]       IN_FLIGHT > SEALED [hrs_spool_lost, hrs_spool_retry]
  *   IN_FLIGHT > PARKED [hrs_spool_park]       PARKED > SEALED    [hrs_spool_lost]
- *   IN_FLIGHT > gone   [hrs_spool_acked]      SEALED, PARKED > SEALED, as drops [evict, inside hrs_spool_add]
+ *   IN_FLIGHT > gone   [hrs_spool_acked]      SEALED, PARKED > drops [evict_oldest, inside hrs_spool_add]
  *
  * Promises:
  * (1) A batch whose put succeeded is published: it outlives the process. One whose put failed is kept on the heap and
  *     tried again; the rows of its lanes stay pinned until it is published or acknowledged (hrs_spool_safe).
- * (2) At the cap the oldest batch not in flight becomes its evicted form, the same numbers as drops under the same id,
- *     counted before its bytes go. If that makes no room, add says HR_EFULL and the rows stay in their lanes.
+ * (2) At the cap the oldest batch not in flight is given up: its numbers become drops, under the same id or in an older
+ *     batch of drops, in the same step in which its rows end. If that makes no room, add says HR_EFULL and the rows stay
+ *     in their lanes.
  * (3) A batch that may have reached one store is not sent to another one: it is held until released (rule 9). */
 #ifndef HRS_SPOOL_H
 #define HRS_SPOOL_H
@@ -37,10 +38,10 @@ struct hrs_batch {
     struct hrs_inc *inc;
     struct hrs_batch *prev, *next;   /* age order */
     uint64_t id;
-    uint32_t type_id, n_rows, n_bytes;
+    uint32_t type_id, n_rows, n_bytes, n_segments; /* n_rows 0: drops only */
     enum hrs_bstate state;
     bool published, sent;            /* sent: ever, so its outcome may be unknown */
-    bool evicted;                    /* holds no rows any more, or evicting it would save nothing */
+    bool merged;                     /* drops of several batches: its spans have holes */
     struct hrp_id sent_to;           /* when sent: the store generation */
     int64_t retry_at_mono_ns;        /* not before, when SEALED */
     uint8_t *bytes;                  /* or NULL: to be read back from storage */
@@ -52,7 +53,8 @@ struct hrs_spool {
     const struct hrs_store_ops *ops; /* NULL: heap only */
     void *arg;
     struct hrs_stats *stats;
-    uint64_t cap_bytes, used_bytes, heap_bytes, heap_keep_bytes, in_flight_bytes;
+    uint64_t cap_bytes, used_bytes;  /* used: of the cap, files in whole pages */
+    uint64_t n_bytes, heap_bytes, heap_keep_bytes, in_flight_bytes;
     uint32_t cap_batches, n_batches, n_unpublished;
     int64_t retry_due_mono_ns;       /* no retry is due between the last look and this; INT64_MAX: none */
     struct hrs_batch *first, *last;
@@ -80,7 +82,7 @@ struct hrs_batch *hrs_spool_next(struct hrs_spool *sp, const struct hrp_id *gene
 /* When the next retry after now is due; INT64_MAX: none. */
 int64_t hrs_spool_next_retry(struct hrs_spool *sp, int64_t now_mono_ns);
 /* Bytes of a batch: *ret points to those on the heap, or into scratch, where they were read from storage. HR_ECORRUPT:
- * damaged; its numbers now go as drops (torn) under the same id, call again. Another error: not now. */
+ * damaged; its numbers now go as drops (torn) under the same id, or b is gone: begin again. Another error: not now. */
 int hrs_spool_bytes(struct hrs_spool *sp, struct hrs_batch *b, struct hrp_buf *scratch, const uint8_t **ret);
 void hrs_spool_sent(struct hrs_spool *sp, struct hrs_batch *b, const struct hrp_id *generation);
 struct hrs_batch *hrs_spool_find(const struct hrs_spool *sp, const struct hrp_id *inc, uint64_t id); /* NULL: none */

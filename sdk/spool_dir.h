@@ -11,10 +11,7 @@
  *     new-<32 hex>/         being made; gone-<32 hex>/ being removed: nobody's, swept
  *
  * What is written becomes visible by rename, so a kill leaves a whole file or none. No fsync: a process that dies
- * leaves its pages to the kernel; what dies with the machine is noticed by checksums and counted.
- *
- * A flock belongs to the open file, which a forked child shares: the child would keep a dead parent's folder locked. So
- * the descriptors of all locks are known here and closed in every child. */
+ * leaves its pages to the kernel; what dies with the machine is noticed by checksums and counted. */
 #ifndef HRS_SPOOL_DIR_H
 #define HRS_SPOOL_DIR_H
 #include "spool.h"
