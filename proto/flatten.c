@@ -152,21 +152,14 @@ static enum hrp_phys phys_of(int type)
     }
 }
 
-/* A map entry without a value means the type's default. Only where that is not zero (an enum of proto2 whose first value
- * has another number) the absence itself is kept. */
-static bool map_part_needs_presence(const struct hrp_type_field *f)
-{
-    return f->msg != NULL || (f->enm != NULL && f->enm->enm->n_value != 0 && f->enm->enm->value[0]->number != 0);
-}
-
 static bool needs_presence(const struct hrp_type *t, const struct hrp_type_field *f)
 {
     const pb_field *d = f->d;
 
     if ((d->has_label && d->label == LABEL(REPEATED)) || hrp_field_in_oneof(t, f))
         return false;
-    if (t->map_entry)
-        return map_part_needs_presence(f);
+    if (t->map_entry) /* absent means the type's default, in proto2, too */
+        return f->msg != NULL;
     return f->msg != NULL || !hrp_file_is_proto3(t->sym->file) || (d->has_proto3_optional && d->proto3_optional);
 }
 

@@ -15,7 +15,7 @@
  * A field whose message type contains itself, or stands deeper than HRP_MAX_FLAT_DEPTH, is an opaque
  * bytes leaf (node->opaque); its messages are read by a schema of their own, hrp_schema_of_msg. A map's
  * entry is never opaque (its value may be) and is no level of its own. Key and value of an entry have no
- * presence (absent means default), but for values that are messages, or enums whose first number is not 0.
+ * presence (absent means default), but for values that are messages.
  *
  * Source of names and numbers: google/protobuf/descriptor.proto. Presence comes from the proto3
  * `optional` flag (proto3_optional) and the syntax; synthetic oneofs are dissolved. */

@@ -192,6 +192,11 @@ static bool map_key_ok(const pb_field *d)
     return d->type != TYPE(DOUBLE) && d->type != TYPE(FLOAT) && d->type != TYPE(BYTES) && d->type != TYPE(MESSAGE) && d->type != TYPE(ENUM);
 }
 
+static bool enum_starts_at_zero(const struct hrp_symbol *enm)
+{
+    return enm == NULL || enm->enm->n_value == 0 || enm->enm->value[0]->number == 0;
+}
+
 /* protoc makes map entries; a set from elsewhere may hold anything. */
 static int map_entry_check(struct check *c)
 {
@@ -208,6 +213,8 @@ static int map_entry_check(struct check *c)
         return refuse(c, "key", "a map's key is an integer, a bool or a string%s", "");
     if (hrp_field_is_map(&t->fields[1]))
         return refuse(c, "value", "a map's value can't be a map%s", "");
+    if (!enum_starts_at_zero(t->fields[1].enm))
+        return refuse(c, "value", "%s can't be the value of a map: its first number is not 0", t->fields[1].enm->name);
     return 0;
 }
 
