@@ -9,18 +9,6 @@
 
 /* ---- reading ---- */
 
-const uint8_t *hrp_read_bytes(struct hrp_reader *r, size_t n_bytes)
-{
-    const uint8_t *p = r->p;
-
-    if (r->bad || n_bytes > (size_t)(r->end - r->p)) {
-        r->bad = true;
-        return NULL;
-    }
-    r->p += n_bytes;
-    return p;
-}
-
 uint8_t hrp_read_u8(struct hrp_reader *r)
 {
     const uint8_t *p = hrp_read_bytes(r, 1);
@@ -55,20 +43,23 @@ uint64_t hrp_read_u64(struct hrp_reader *r)
     return v;
 }
 
-uint64_t hrp_read_varint(struct hrp_reader *r)
+uint64_t hrp_read_varint_long(struct hrp_reader *r)
 {
+    const uint8_t *p = r->p;
+    size_t left = (size_t)(r->end - p), most = left < 10 ? left : 10;
     uint64_t v = 0;
 
-    for (unsigned shift = 0; shift < 70; shift += 7) {
-        uint8_t b = hrp_read_u8(r);
-
-        if (r->bad || (shift == 63 && b > 1)) /* the tenth byte holds one bit */
+    for (size_t i = 0; i < most; i++) {
+        v |= (uint64_t)(p[i] & 0x7f) << (7 * i);
+        if (p[i] >= 0x80)
+            continue;
+        if (i == 9 && p[i] > 1) /* the tenth byte holds one bit */
             break;
-        v |= (uint64_t)(b & 0x7f) << shift;
-        if (b < 0x80)
-            return v;
+        r->p = p + i + 1;
+        return v;
     }
     r->bad = true;
+    r->p = r->end;
     return 0;
 }
 
@@ -80,14 +71,9 @@ int64_t hrp_read_svarint(struct hrp_reader *r)
 const uint8_t *hrp_read_lenbytes(struct hrp_reader *r, size_t *ret_n)
 {
     uint64_t n = hrp_read_varint(r);
-    const uint8_t *p = NULL;
+    const uint8_t *p = hrp_read_bytes(r, n > SIZE_MAX ? SIZE_MAX : (size_t)n);
 
-    *ret_n = 0;
-    if (!r->bad && n > SIZE_MAX)
-        r->bad = true;
-    p = hrp_read_bytes(r, (size_t)n);
-    if (p != NULL)
-        *ret_n = (size_t)n;
+    *ret_n = p != NULL ? (size_t)n : 0;
     return p;
 }
 

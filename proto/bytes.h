@@ -20,13 +20,31 @@ static inline struct hrp_reader hrp_reader(const void *p, size_t n_bytes)
     return r;
 }
 static inline size_t hrp_reader_left(const struct hrp_reader *r) { return r->bad ? 0 : (size_t)(r->end - r->p); }
+/* Borrowed from the range; NULL: past its end. These few are inline, since rows are parsed with them. */
+static inline const uint8_t *hrp_read_bytes(struct hrp_reader *r, size_t n_bytes)
+{
+    const uint8_t *p = r->p;
+
+    if (n_bytes > (size_t)(r->end - p) || r->bad) {
+        r->bad = true;
+        r->p = r->end;
+        return NULL;
+    }
+    r->p = p + n_bytes;
+    return p;
+}
+uint64_t hrp_read_varint_long(struct hrp_reader *r); /* of any length: for hrp_read_varint */
+static inline uint64_t hrp_read_varint(struct hrp_reader *r)
+{
+    if (r->p != r->end && *r->p < 0x80)
+        return *r->p++;
+    return hrp_read_varint_long(r);
+}
 uint8_t hrp_read_u8(struct hrp_reader *r);
 uint16_t hrp_read_u16(struct hrp_reader *r);
 uint32_t hrp_read_u32(struct hrp_reader *r);
 uint64_t hrp_read_u64(struct hrp_reader *r);
-uint64_t hrp_read_varint(struct hrp_reader *r);
 int64_t hrp_read_svarint(struct hrp_reader *r);                  /* zigzag */
-const uint8_t *hrp_read_bytes(struct hrp_reader *r, size_t n_bytes); /* borrowed from the range */
 /* A varint length, then that many bytes; *ret_n set also on failure (0). */
 const uint8_t *hrp_read_lenbytes(struct hrp_reader *r, size_t *ret_n);
 
