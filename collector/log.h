@@ -54,7 +54,7 @@ struct hrd_log_ops {
     void (*snapshot_free)(struct hrd_snapshot *snap);
     int (*get)(struct hrd_snapshot *snap, enum hrd_cf cf, const void *key, size_t n_key, struct hrp_buf *ret); /* appends; HR_ENOENT */
     int (*iter)(struct hrd_snapshot *snap, enum hrd_cf cf, const void *from, size_t n_from, struct hrd_iter **ret); /* at the first key >= from */
-    int (*iter_back)(struct hrd_snapshot *snap, enum hrd_cf cf, const void *from, size_t n_from, struct hrd_iter **ret); /* at the last key <= from; next() goes on upwards */
+    int (*iter_back)(struct hrd_snapshot *snap, enum hrd_cf cf, const void *from, size_t n_from, struct hrd_iter **ret); /* at the last key <= from, or at the first of all when there is none; next() goes on upwards */
     /* 1: key and value, borrowed until the next call; 0: end; HR_E*: damaged, named by the log */
     int (*next)(struct hrd_iter *it, const uint8_t **ret_key, size_t *ret_n_key, const uint8_t **ret_value, size_t *ret_n_value);
     void (*iter_free)(struct hrd_iter *it);

@@ -42,27 +42,45 @@ struct hrd_lane_record {
 };
 void hrd_lane_record_init(struct hrd_lane_record *rec, uint32_t stream_id, uint32_t lane);
 void hrd_lane_record_fini(struct hrd_lane_record *rec);
-/* Resolves those of [first_n, first_n + count) that are not yet, and appends them to fresh as ranges of n; the rest is
- * counted as trimmed. Whoever asked adds fresh to accepted, quarantined or dropped. HR_ENOMEM, HR_ELIMIT: nothing changed. */
+/* Resolves those of [first_n, first_n + count) that are not yet; fresh becomes them, as ranges of n; the rest is counted as
+ * trimmed. Whoever asked adds fresh to accepted, quarantined or dropped. HR_ENOMEM: nothing changed. */
 int hrd_lane_record_resolve(struct hrd_lane_record *rec, uint64_t first_n, uint64_t count, struct hrd_ranges *fresh);
 void hrd_lane_record_report(struct hrd_lane_record *rec, uint64_t next, uint64_t floor); /* neither ever goes back */
 void hrd_lane_record_terms(const struct hrd_lane_record *rec, bool closed, struct hrd_terms *ret);
 void hrd_lane_record_put(struct hrp_buf *out, const struct hrd_lane_record *rec);
 int hrd_lane_record_read(const uint8_t *p, size_t n, struct hrd_lane_record *ret); /* HR_ECORRUPT, HR_EVERSION, HR_ENOMEM */
 
+/* ---- who an incarnation is, as stored ---- */
+struct hrd_incarnation_info {
+    struct hrp_id producer;
+    char *app, *version, *host;      /* owned, never NULL once read */
+    uint64_t pid;
+    int64_t born_ns, last_seen_ns;
+    bool closed, expired;            /* expired: it was born before the horizon and nobody knew it: its rows go to quarantine */
+};
+void hrd_incarnation_info_fini(struct hrd_incarnation_info *info);
+void hrd_incarnation_info_put(struct hrp_buf *out, const struct hrd_incarnation_info *info);
+int hrd_incarnation_info_read(const uint8_t *p, size_t n, struct hrd_incarnation_info *ret);
+/* From the store; any thread. HR_ENOENT, HR_ECORRUPT. */
+int hrd_incarnation_get(struct hrd_log *log, const struct hrp_id *incarnation, struct hrd_incarnation_info *ret);
+
 /* ---- all of them ---- */
+#define HRD_MAX_LANES 65536u         /* records of one incarnation */
+#define HRD_MAX_RANGES 131072u       /* of one record */
+#define HRD_MAX_LINES 4096u          /* of the ledger in memory; what comes later is summed as app "(other)" */
 struct hrd_producers;
-struct hrd_incarnation;              /* borrowed from hrd_producers; valid until the next refs change or reload */
+struct hrd_incarnation;              /* borrowed from hrd_producers; valid until gone or reload */
 int hrd_producers_open(struct hrd_log *log, int64_t horizon_ns, int64_t now_wall_ns, struct hrd_producers **ret, struct hr_error *err);
 void hrd_producers_free(struct hrd_producers *prd);
 /* After a failed write and a reopen: forgets what was staged, reads totals and live records again. */
 int hrd_producers_reload(struct hrd_producers *prd, int64_t now_wall_ns, struct hr_error *err);
 
-/* A session speaks for it from now on: +1 reference, loaded at the first. */
+/* A session speaks for it from now on: +1 reference once published; loaded at the first. */
 int hrd_producers_announce(struct hrd_producers *prd, const struct hrd_announce_msg *ann, int64_t now_wall_ns);
-void hrd_producers_gone(struct hrd_producers *prd, const struct hrp_id *incarnation);
+void hrd_producers_gone( /* a session has ended; after publish */
+    struct hrd_producers *prd, const struct hrp_id *incarnation);
 struct hrd_incarnation *hrd_producers_find(struct hrd_producers *prd, const struct hrp_id *incarnation); /* a live one; NULL */
-bool hrd_incarnation_expired(const struct hrd_incarnation *inc); /* it was born before the horizon and nobody knows it */
+bool hrd_incarnation_expired(const struct hrd_incarnation *inc);
 /* The record, made when new. HR_ENOMEM, HR_ELIMIT. */
 int hrd_producers_lane(struct hrd_producers *prd, struct hrd_incarnation *inc, uint32_t stream_id, uint32_t lane,
                        struct hrd_lane_record **ret);
@@ -70,6 +88,7 @@ int hrd_producers_lane(struct hrd_producers *prd, struct hrd_incarnation *inc, u
 void hrd_producers_touch(struct hrd_producers *prd, struct hrd_incarnation *inc, struct hrd_lane_record *rec, int64_t now_wall_ns);
 int hrd_producers_close_incarnation(struct hrd_producers *prd, struct hrd_incarnation *inc, int64_t now_wall_ns);
 int hrd_producers_stage(struct hrd_producers *prd, struct hrd_group *g); /* appends all that was touched */
+void hrd_producers_publish(struct hrd_producers *prd);                   /* the group is durable */
 
 /* Ledger lines and producers for the status: copies, freed with it. */
 int hrd_producers_status(const struct hrd_producers *prd, struct hrd_status *st);
