@@ -47,6 +47,14 @@ static const char *place_of(const struct gen *g, const struct gen_msg *event, co
     return place;
 }
 
+/* The sentence without its file, which stands in the place already. */
+static const char *without_file(const char *text)
+{
+    const char *colon = strstr(text, ".proto: ");
+
+    return colon != NULL && memchr(text, ' ', (size_t)(colon - text)) == NULL ? colon + strlen(".proto: ") : text;
+}
+
 static int make_set(const struct gen *g, struct gen_msg *m, struct hr_error *err)
 {
     struct hr_error why = {0};
@@ -55,7 +63,8 @@ static int make_set(const struct gen *g, struct gen_msg *m, struct hr_error *err
     int r = hrp_schema_open(g->set.p, g->set.n, m->full_name, &hrp_limits_default, &s, &why);
 
     if (r != 0)
-        return hr_error_set(err, r, "%s: %s", place_of(g, m, why.text), why.text[0] != '\0' ? why.text : hr_strerror(r));
+        return hr_error_set(err, r, "%s: %s", place_of(g, m, why.text),
+                            why.text[0] != '\0' ? without_file(why.text) : hr_strerror(r));
     m->set = hrp_schema_bytes(s, &m->n_set);
     copy = gen_alloc(m->n_set);
     memcpy(copy, m->set, m->n_set);
