@@ -6,12 +6,14 @@
 #include <stdint.h>
 #include <uv.h>
 struct hrd_api;
-struct hrd_committer;
-struct hrd_config;
+struct hrd_counters;
 struct hrd_keeper;
 struct hrd_log;
 struct hrd_registry;
 struct hrd_sinks;
+struct hrd_status;
+
+#define HRD_API_SLOTS 128u           /* threads that may tell their counters: more than main starts */
 
 struct hrd_api_cfg { /* borrowed until close has finished */
     const char *host;            /* address to bind */
@@ -25,6 +27,11 @@ struct hrd_api_cfg { /* borrowed until close has finished */
 };
 int hrd_api_open(uv_loop_t *loop, const struct hrd_api_cfg *cfg, struct hrd_api **ret, struct hr_error *err);
 uint16_t hrd_api_port(const struct hrd_api *api);
-/* Begins to close: no new connection, open answers are ended; done is called on the loop when all is gone and freed. */
+/* What other threads told main, on the loop. The newest status replaces the one before; its reference becomes the api's.
+ * Before the first one /readyz says 503. Counters are those of one thread since its start. */
+void hrd_api_status(struct hrd_api *api, struct hrd_status *status);
+void hrd_api_counters(struct hrd_api *api, unsigned slot, const struct hrd_counters *counters); /* slot < HRD_API_SLOTS */
+/* Begins to close: no new connection, open answers are ended; done is called on the loop when all is gone and freed, and no
+ * reader is in the store any more. The keeper must still run: its answers are waited for. NULL api: done is not called. */
 void hrd_api_close(struct hrd_api *api, void (*done)(void *arg), void *arg);
 #endif
