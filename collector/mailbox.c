@@ -64,6 +64,8 @@ static void closed(uv_handle_t *h)
     struct hrd_mailbox *mb = h->data;
 
     uv_mutex_destroy(&mb->lock);
+    if (mb->on_closed != NULL)
+        mb->on_closed(mb->owner);
 }
 
 void hrd_mailbox_close(struct hrd_mailbox *mb)

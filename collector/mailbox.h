@@ -18,6 +18,7 @@ struct hrd_mailbox {
     bool has_thread;
     void (*on_mail)(void *owner);
     void *owner;
+    void (*on_closed)(void *owner); /* may be set before close: the memory may go */
 };
 /* cap_bytes 0: none. The loop need not run yet. */
 int hrd_mailbox_open(struct hrd_mailbox *mb, uv_loop_t *loop, size_t cap_bytes, void (*on_mail)(void *owner), void *owner);

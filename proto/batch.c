@@ -12,7 +12,7 @@
 const char *hrp_drop_name(unsigned reason)
 {
     static const char *const names[HRP_DROP_N] = {
-        [HRP_DROP_FULL] = "full",       [HRP_DROP_TOOBIG] = "toobig",   [HRP_DROP_CLOSED] = "closed",
+        [HRP_DROP_FULL] = "full",       [HRP_DROP_TOOBIG] = "too_big",  [HRP_DROP_CLOSED] = "closed",
         [HRP_DROP_EVICTED] = "evicted", [HRP_DROP_ABORTED] = "aborted", [HRP_DROP_TORN] = "torn",
         [HRP_DROP_SAMPLED] = "sampled", [HRP_DROP_OFF] = "off",         [HRP_DROP_MEMORY] = "memory",
     };
