@@ -5,6 +5,7 @@
  * neither loses nor doubles a count (promise of DESIGN.md, step 8). In memory: the last minutes only. */
 #ifndef HRD_KEEPER_H
 #define HRD_KEEPER_H
+#include "msg.h"
 #include "profile.h"
 struct hrd_keeper;
 struct hrd_log;
@@ -22,6 +23,15 @@ struct hrd_keeper_cfg {
 int hrd_keeper_start(const struct hrd_keeper_cfg *cfg, struct hrd_keeper **ret, struct hr_error *err);
 /* Takes HRD_MSG_PROFILES (a worker's set, owned) and HRD_MSG_QUERY (of the API). */
 struct hrd_mailbox *hrd_keeper_inbox(struct hrd_keeper *keeper);
+/* What is newer than the store: asked by the API, which reads the stored profiles itself (a reader thread's work, not the
+ * keeper's) and takes of each key the one with more rows. msg.type HRD_MSG_QUERY both ways; the answer goes to msg.reply. */
+struct hrd_query_msg {
+    struct hrd_msg msg;
+    uint32_t stream_id;
+    uint32_t from_minute, to_minute;   /* [from, to) */
+    int error;                         /* answer: 0, HR_ENOMEM */
+    struct hrd_profile_set *profiles;  /* answer, owned: copies of those in memory; each has all that its stored one has */
+};
 /* After the last worker has stopped, while the committer still runs: writes what it has, joins the thread, frees. */
 void hrd_keeper_stop(struct hrd_keeper *keeper);
 #endif
