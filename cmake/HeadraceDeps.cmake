@@ -9,7 +9,7 @@ find_program(PROTOC protoc REQUIRED)
 find_program(PROTOC_C protoc-c REQUIRED)
 if(HEADRACE_COLLECTOR)
     pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
-    pkg_check_modules(CYAML REQUIRED IMPORTED_TARGET libcyaml)
+    pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
     pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl) # the headrace command's side of the HTTP API
     find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
     find_path(ROCKSDB_INCLUDE rocksdb/c.h REQUIRED)
