@@ -21,6 +21,11 @@ struct hrd_keeper_cfg {
 /* Start after the store and the committer, before the ingest listener: the blocks that are there now and in no profile are
  * read again, by the keeper's thread. Everything in cfg is borrowed until stop. */
 int hrd_keeper_start(const struct hrd_keeper_cfg *cfg, struct hrd_keeper **ret, struct hr_error *err);
+/* What a worker hands over: its profiles since the last time. Made by the worker (hrd_msg_new); no answer. */
+struct hrd_profiles_msg {
+    struct hrd_msg msg;
+    struct hrd_profile_set *set;       /* owned; the receiver may take it and leave NULL */
+};
 /* Takes HRD_MSG_PROFILES (a worker's set, owned) and HRD_MSG_QUERY (of the API). */
 struct hrd_mailbox *hrd_keeper_inbox(struct hrd_keeper *keeper);
 /* What is newer than the store: asked by the API, which reads the stored profiles itself (a reader thread's work, not the
