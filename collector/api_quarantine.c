@@ -1,0 +1,117 @@
+/* /api/v1/streams/{stream}/quarantine: rows that were set aside, as NDJSON, ascending by their number. */
+#include "alloc.h"
+#include "api_parts.h"
+#include "block.h"
+#include "json.h"
+#include <string.h>
+
+#define KEY_BYTES 12 /* stream id u32be, number u64be */
+
+struct quarantine {
+    struct hrd_api_answer a;
+    struct hrd_log *log;
+    uint32_t stream_id;
+    uint64_t next, left;
+};
+
+static void put_row(struct hrp_buf *out, uint64_t number, const struct hrd_quarantined *q)
+{
+    char incarnation[33];
+
+    hrp_id_hex(&q->incarnation, incarnation);
+    hrp_put_fmt(out, "{\"number\":%llu,", (unsigned long long)number);
+    hrd_json_text(out, "reason", q->reason);
+    hrp_put_fmt(out, ",\"count\":%llu,\"event_time\":", (unsigned long long)q->n_count);
+    hrp_json_time(out, q->event_time_ns);
+    hrp_put_fmt(out, ",\"receive_time\":");
+    hrp_json_time(out, q->receive_time_ns);
+    hrp_put_fmt(out, ",\"incarnation\":\"%s\",\"lane\":%u,\"n\":%llu,\"bytes\":", incarnation, q->lane, (unsigned long long)q->n);
+    hrp_json_base64(out, q->bytes, q->n_bytes);
+    hrp_put_fmt(out, "}\n");
+}
+
+static bool of_stream(const struct quarantine *qu, const uint8_t *key, size_t n_key, uint64_t *ret_number)
+{
+    uint8_t mine[KEY_BYTES];
+    uint64_t number;
+
+    hrd_block_key(qu->stream_id, 0, mine);
+    if (n_key != KEY_BYTES || memcmp(key, mine, 4) != 0)
+        return false;
+    memcpy(&number, key + 4, sizeof number);
+    *ret_number = __builtin_bswap64(number);
+    return true;
+}
+
+/* 1: a line was written; 0: no more; HR_E*. */
+static int step(struct quarantine *qu, struct hrd_iter *it)
+{
+    const uint8_t *key, *value;
+    size_t n_key, n_value;
+    uint64_t number;
+    struct hrd_quarantined row;
+    int r = qu->log->ops->next(it, &key, &n_key, &value, &n_value);
+
+    if (r <= 0 || !of_stream(qu, key, n_key, &number))
+        return r < 0 ? r : 0;
+    if (hrd_quarantined_read(value, n_value, &row) == 0)
+        put_row(&qu->a.piece, number, &row);
+    else
+        hrp_put_fmt(&qu->a.piece, "{\"number\":%llu,\"reason\":\"damaged: this row cannot be read any more\",\"count\":1}\n",
+                    (unsigned long long)number);
+    qu->next = number + 1;
+    qu->left--;
+    return 1;
+}
+
+/* One snapshot for each piece, so that a slow client never holds up a reopen of the store. */
+static void fill(struct hrd_api_answer *a)
+{
+    struct quarantine *qu = (struct quarantine *)a;
+    const struct hrd_log_ops *ops = qu->log->ops;
+    struct hrd_snapshot *snap;
+    struct hrd_iter *it;
+    uint8_t key[KEY_BYTES];
+    int r;
+
+    a->error = ops->snapshot(qu->log, &snap);
+    if (a->error != 0)
+        return;
+    hrd_block_key(qu->stream_id, qu->next, key);
+    r = ops->iter(snap, HRD_CF_QUARANTINE, key, sizeof key, &it);
+    if (r == 0) {
+        do
+            r = step(qu, it);
+        while (r == 1 && qu->left != 0 && hrd_api_room(a));
+        a->done = r == 0 || qu->left == 0;
+        ops->iter_free(it);
+    }
+    ops->snapshot_free(snap);
+    a->error = r < 0 ? r : 0;
+}
+
+static void quarantine_free(struct hrd_api_answer *a) { hrp_free(a); }
+
+void hrd_api_quarantine(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s)
+{
+    struct hrd_api_query q;
+    struct hr_error err = {0, ""};
+    struct quarantine *qu;
+
+    if (hrd_api_query(req, HRD_API_FROM | HRD_API_LIMIT, &q, &err) != 0) {
+        hrd_http_error(conn, 0, err.code, "%s", err.text);
+        return;
+    }
+    qu = hrp_calloc(1, sizeof *qu);
+    if (qu == NULL) {
+        hrd_http_error(conn, 0, HR_ENOMEM, "out of memory");
+        return;
+    }
+    qu->a.fill = fill;
+    qu->a.free = quarantine_free;
+    qu->log = api->cfg.log;
+    qu->stream_id = s->stream_id;
+    qu->next = q.from;
+    qu->left = q.limit;
+    hrd_api_answer(api, conn, &qu->a);
+}
