@@ -44,13 +44,22 @@ static int on_field(llhttp_t *ll, const char *at, size_t n)
     return keep(p, at, n);
 }
 
+/* RFC 9110, 5.6.2. llhttp lets a blank through within a name. */
+static bool is_token(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] <= ' ' || p[i] >= 0x7f || strchr("\"(),/:;<=>?@[\\]{}", p[i]) != NULL)
+            return false;
+    return n != 0;
+}
+
 static int on_field_complete(llhttp_t *ll)
 {
     struct hrd_http_parser *p = of(ll);
     int r;
 
-    if (p->field_at == 0)
-        p->field_at = p->text.n;
+    if (p->field_at == 0 || !is_token(p->text.p + p->field_at, p->text.n - p->field_at))
+        return fail(p, 400, "a malformed header name");
     if (++p->n_headers > HRD_HTTP_HEADERS)
         return fail(p, 431, "more than 100 header lines");
     r = keep(p, "", 1);
