@@ -9,7 +9,7 @@ struct hrd_mailbox;
 struct hrd_status;
 
 enum hrd_msg_type {      /* sender > receiver: what changes hands */
-    HRD_MSG_CONN,        /* main > worker: an accepted socket (worker.c) */
+    HRD_MSG_CONN,        /* main > worker: hrd_conn_msg, an accepted socket (worker.h) */
     HRD_MSG_ANNOUNCE,    /* worker > committer: hrd_announce_msg, an incarnation this session will speak for; no answer */
     HRD_MSG_OFFER,       /* worker > committer: hrd_offer_msg, a schema to learn or the refusal of one */
     HRD_MSG_VERDICT,     /* committer > worker: the same, durable: stream and schema id */
@@ -26,7 +26,7 @@ enum hrd_msg_type {      /* sender > receiver: what changes hands */
     HRD_MSG_QUERY,       /* API > keeper or reader, and back (api.c) */
     HRD_MSG_DRAIN,       /* main > worker: finish what is there, take nothing new */
     HRD_MSG_DRAINED,     /* worker > main: no session is left */
-    HRD_MSG_STOP,        /* main > any thread: its last message */
+    HRD_MSG_STOP,        /* main > any thread: its last message; worker > main: it has ended, and can be joined */
 };
 struct hrd_msg {
     enum hrd_msg_type type;

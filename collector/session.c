@@ -89,10 +89,9 @@ void ses_fail(struct hrd_session *ses, int code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(ses->why, sizeof ses->why, fmt, ap);
     va_end(ap);
+    ses->error = code;
     if (code == HR_ETIMEOUT)
         ses->counters->sessions_timeout++;
-    else if (code == HR_EFULL)
-        ses->counters->sessions_slow++;
     else if (code != HR_ENOMEM)
         ses->counters->sessions_protocol++;
     say_goaway(ses, code, ses->why, RETRY_AFTER_MS);
@@ -125,6 +124,7 @@ static void check_output(struct hrd_session *ses)
         enter_closed(ses, "");
     } else if (ses->out.n > ses->cfg->out_cap_bytes) {
         snprintf(ses->why, sizeof ses->why, "%zu bytes of answers were not read", ses->out.n);
+        ses->error = HR_EFULL;
         ses->counters->sessions_slow++;
         enter_closed(ses, "");
     }
@@ -381,3 +381,4 @@ enum hrd_session_state hrd_session_state(const struct hrd_session *ses) { return
 uint64_t hrd_session_id(const struct hrd_session *ses) { return ses->id; }
 uint64_t hrd_session_in_flight(const struct hrd_session *ses) { return ses->in_flight_bytes; }
 const char *hrd_session_why(const struct hrd_session *ses) { return ses->why; }
+int hrd_session_error(const struct hrd_session *ses) { return ses->error; }

@@ -53,4 +53,5 @@ enum hrd_session_state hrd_session_state(const struct hrd_session *ses);
 uint64_t hrd_session_id(const struct hrd_session *ses);
 uint64_t hrd_session_in_flight(const struct hrd_session *ses); /* bytes */
 const char *hrd_session_why(const struct hrd_session *ses);  /* why it closed, for the log; "" */
+int hrd_session_error(const struct hrd_session *ses);        /* HR_E* when it was ended because of what the producer did; 0 */
 #endif

@@ -36,6 +36,7 @@ struct hrd_session {
     uint32_t n_unanswered;       /* messages the committer has yet to answer */
     int64_t now_mono_ns, now_wall_ns;
     int64_t opened_mono_ns, heard_mono_ns, ping_sent_mono_ns; /* ping_sent: 0 when none is out */
+    int error;                   /* of ses_fail, and of a slow reader */
     char why[256];
 };
 
