@@ -38,6 +38,8 @@ struct hrd_lane_record {
     struct hrd_ranges resolved;
     /* in memory only */
     bool dirty;
+    struct hrd_lane_record *next_dirty;
+    uint32_t line;                   /* of the ledger (totals.h) */
     struct hrd_terms last;           /* what the totals have of it */
 };
 void hrd_lane_record_init(struct hrd_lane_record *rec, uint32_t stream_id, uint32_t lane);
@@ -75,7 +77,8 @@ void hrd_producers_free(struct hrd_producers *prd);
 /* After a failed write and a reopen: forgets what was staged, reads totals and live records again. */
 int hrd_producers_reload(struct hrd_producers *prd, int64_t now_wall_ns, struct hr_error *err);
 
-/* A session speaks for it from now on: +1 reference once published; loaded at the first. */
+/* A session speaks for it from now on: +1 reference once published; loaded at the first. HR_ENOMEM, and what the store says:
+ * with HR_ECORRUPT its records can't be read, so nobody knows what is resolved: it stays unknown. */
 int hrd_producers_announce(struct hrd_producers *prd, const struct hrd_announce_msg *ann, int64_t now_wall_ns);
 void hrd_producers_gone( /* a session has ended; after publish */
     struct hrd_producers *prd, const struct hrp_id *incarnation);
