@@ -1,0 +1,14 @@
+/* headraced itself: which part starts after which, and how it ends.
+ *
+ *   start   store > registry > committer > keeper > sinks > workers > HTTP > ingest listener > ports file
+ *   stop    listener; workers say goodbye and finish (drain_ms at most), then end; HTTP; sinks; keeper; committer; store
+ *
+ * Each part's senders have ended before it does. A second signal, or a stop that hangs, ends the process at once: what
+ * was acknowledged is on the disk, and a start after that is the same as after a power cut. */
+#ifndef HRD_DAEMON_H
+#define HRD_DAEMON_H
+#include "config.h"
+
+/* Runs until a signal. 0: stopped in order; HR_E*: it did not start, err says why, or did not end in order. */
+int hrd_daemon_run(const struct hrd_config *cfg, struct hr_error *err);
+#endif
