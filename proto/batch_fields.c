@@ -44,7 +44,7 @@ static void set_zero(struct hrp_column *c)
 
 static bool is_optional(const struct hrp_node *node)
 {
-    return !node->repeated && !node->oneof_member && (node->explicit_presence || node->kind == HRP_NODE_MESSAGE);
+    return node->id != 0 && !node->repeated && !node->oneof_member && (node->explicit_presence || node->kind == HRP_NODE_MESSAGE);
 }
 
 static void not_sent(struct hrp_column *c)

@@ -148,10 +148,13 @@ static int commit_rows(struct fake_collector *fc, int inc, int type, const uint8
     struct hrp_cursor *cur;
     struct hrp_row_id id;
     struct hrp_buf wire = HRP_BUF_INIT;
-    int r = hrp_batch_open(p, n, fc->types[type].schema, &hrp_limits_default, &b, NULL);
+    struct hr_error err = {0};
+    int r = hrp_batch_open(p, n, fc->types[type].schema, &hrp_limits_default, &b, &err);
 
-    if (r != 0)
+    if (r != 0) {
+        fprintf(stderr, "fake collector: batch: %s\n", err.text);
         return r;
+    }
     r = hrp_cursor_new(b, &cur);
     while (r == 0 && (r = hrp_cursor_id(cur, &id)) == 0) {
         hrp_buf_clear(&wire);
