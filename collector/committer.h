@@ -45,6 +45,7 @@ struct hrd_committer_thread;
 int hrd_committer_start(struct hrd_committer *cm, struct hrd_mailbox *main_inbox, unsigned counters_slot, size_t inbox_cap_bytes,
                         struct hrd_committer_thread **ret); /* cm is the thread's until stop */
 struct hrd_mailbox *hrd_committer_inbox(struct hrd_committer_thread *ct);
+/* A mailbox that answers go to (msg->reply) stays open until they all have come. */
 /* After its last sender has joined: commits what waits (while the store works), joins, frees the shell; not cm. */
 void hrd_committer_stop(struct hrd_committer_thread *ct);
 #endif

@@ -117,7 +117,7 @@ struct hrd_gone_msg {
 struct hrd_puts_msg {
     struct hrd_msg msg;
     struct hrd_group group;      /* owned */
-    uint64_t commit;             /* answer */
+    uint64_t commit;             /* answer; 0: nothing was written, for its group had run out of memory when it was filled */
     void *arg;                   /* the sender's */
 };
 struct hrd_status_msg {

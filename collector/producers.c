@@ -316,7 +316,6 @@ static void recount(struct hrd_producers *prd, struct hrd_incarnation *inc, stru
 
 void hrd_producers_touch(struct hrd_producers *prd, struct hrd_incarnation *inc, struct hrd_lane_record *rec, int64_t now_wall_ns)
 {
-    recount(prd, inc, rec);
     seen(prd, inc, now_wall_ns);
     if (rec->dirty)
         return;
@@ -370,6 +369,7 @@ static void stage_one(struct hrd_producers *prd, struct hrd_incarnation *inc, st
     for (struct hrd_lane_record *rec; (rec = inc->dirty) != NULL;) {
         inc->dirty = rec->next_dirty;
         rec->dirty = false;
+        recount(prd, inc, rec); /* once a group, however many segments of its batches touched it */
         key_of(key, inc, rec);
         hrp_buf_clear(value);
         hrd_lane_record_put(value, rec);

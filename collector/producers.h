@@ -87,7 +87,7 @@ bool hrd_incarnation_expired(const struct hrd_incarnation *inc);
 /* The record, made when new. HR_ENOMEM, HR_ELIMIT. */
 int hrd_producers_lane(struct hrd_producers *prd, struct hrd_incarnation *inc, uint32_t stream_id, uint32_t lane,
                        struct hrd_lane_record **ret);
-/* A record was changed: it is written by the next stage, and the totals follow. */
+/* A record was changed: the next stage counts it into the totals and writes it. */
 void hrd_producers_touch(struct hrd_producers *prd, struct hrd_incarnation *inc, struct hrd_lane_record *rec, int64_t now_wall_ns);
 int hrd_producers_close_incarnation(struct hrd_producers *prd, struct hrd_incarnation *inc, int64_t now_wall_ns);
 int hrd_producers_stage(struct hrd_producers *prd, struct hrd_group *g); /* appends all that was touched */

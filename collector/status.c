@@ -28,3 +28,73 @@ void hrd_status_unref(struct hrd_status *s)
     hrp_free(s->producers);
     hrp_free(s);
 }
+
+static int copy_text(char **at)
+{
+    *at = hrp_strdup(*at);
+    return *at != NULL ? 0 : HR_ENOMEM;
+}
+
+/* The arrays as they are; their strings are s's still, but those counted in ret. */
+static int copy_streams(const struct hrd_status *s, struct hrd_status *ret)
+{
+    int r = 0;
+
+    ret->streams = hrp_memdup(s->streams, s->n_streams * sizeof *s->streams);
+    if (ret->streams == NULL)
+        return HR_ENOMEM;
+    while (r == 0 && ret->n_streams < s->n_streams)
+        r = copy_text(&ret->streams[ret->n_streams++].name);
+    return r;
+}
+
+static int copy_lines(const struct hrd_status *s, struct hrd_status *ret)
+{
+    int r = 0;
+
+    ret->lines = hrp_memdup(s->lines, s->n_lines * sizeof *s->lines);
+    if (ret->lines == NULL)
+        return HR_ENOMEM;
+    while (r == 0 && ret->n_lines < s->n_lines) {
+        struct hrd_ledger_line *line = &ret->lines[ret->n_lines++];
+        int second = copy_text(&line->version); /* both, whatever becomes of one: unref frees both */
+
+        r = copy_text(&line->app) | second;
+    }
+    return r;
+}
+
+static int copy_producers(const struct hrd_status *s, struct hrd_status *ret)
+{
+    int r = 0;
+
+    ret->producers = hrp_memdup(s->producers, s->n_producers * sizeof *s->producers);
+    if (ret->producers == NULL)
+        return HR_ENOMEM;
+    while (r == 0 && ret->n_producers < s->n_producers) {
+        struct hrd_producer_status *p = &ret->producers[ret->n_producers++];
+        int second = copy_text(&p->version), third = copy_text(&p->host);
+
+        r = copy_text(&p->app) | second | third;
+    }
+    return r;
+}
+
+int hrd_status_copy(const struct hrd_status *s, struct hrd_status **ret)
+{
+    struct hrd_status *copy = hrp_memdup(s, sizeof *s);
+
+    if (copy == NULL)
+        return HR_ENOMEM;
+    copy->refs = 1;
+    copy->n_streams = copy->n_lines = copy->n_producers = 0;
+    copy->streams = NULL;
+    copy->lines = NULL;
+    copy->producers = NULL;
+    if (copy_streams(s, copy) != 0 || copy_lines(s, copy) != 0 || copy_producers(s, copy) != 0) {
+        hrd_status_unref(copy);
+        return HR_ENOMEM;
+    }
+    *ret = copy;
+    return 0;
+}

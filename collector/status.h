@@ -39,4 +39,5 @@ struct hrd_status {
 };
 struct hrd_status *hrd_status_ref(struct hrd_status *s);
 void hrd_status_unref(struct hrd_status *s);
+int hrd_status_copy(const struct hrd_status *s, struct hrd_status **ret); /* one reference; HR_ENOMEM */
 #endif

@@ -1,0 +1,175 @@
+/* What is kept per stream: its next offset and what it has stored. Written with the rows, so both are right or neither is. */
+#include "committer_impl.h"
+#include "alloc.h"
+#include <string.h>
+
+void cm_streams_fini(struct hrd_committer *cm)
+{
+    for (uint32_t i = 0; i < cm->n_streams; i++)
+        hrp_free(cm->streams[i].name);
+    hrp_free(cm->streams);
+    cm->streams = NULL;
+    cm->n_streams = cm->cap_streams = cm->dirty = 0;
+}
+
+struct cm_stream *cm_stream(struct hrd_committer *cm, uint32_t stream_id)
+{
+    struct cm_stream *s = stream_id != 0 && stream_id <= cm->n_streams ? &cm->streams[stream_id - 1] : NULL;
+
+    return s != NULL && s->name != NULL ? s : NULL;
+}
+
+int cm_stream_add(struct hrd_committer *cm, uint32_t stream_id, const char *name)
+{
+    uint32_t cap = cm->cap_streams != 0 ? cm->cap_streams : 16;
+    struct cm_stream *streams = cm->streams;
+    char *copy;
+
+    if (cm_stream(cm, stream_id) != NULL)
+        return 0;
+    while (cap < stream_id)
+        cap *= 2;
+    if (cap > cm->cap_streams) {
+        streams = hrp_realloc(streams, cap * sizeof *streams);
+        if (streams == NULL)
+            return HR_ENOMEM;
+        memset(streams + cm->cap_streams, 0, (cap - cm->cap_streams) * sizeof *streams);
+        cm->streams = streams;
+        cm->cap_streams = cap;
+    }
+    copy = hrp_strdup(name);
+    if (copy == NULL)
+        return HR_ENOMEM;
+    streams[stream_id - 1] = (struct cm_stream){.name = copy, .rec = {.stream_id = stream_id}};
+    if (stream_id > cm->n_streams)
+        cm->n_streams = stream_id;
+    return 0;
+}
+
+void cm_stream_touch(struct hrd_committer *cm, struct cm_stream *stream)
+{
+    if (stream->dirty)
+        return;
+    stream->dirty = true;
+    stream->next_dirty = cm->dirty;
+    cm->dirty = stream->rec.stream_id;
+}
+
+int cm_streams_stage(struct hrd_committer *cm)
+{
+    while (cm->dirty != 0) {
+        struct cm_stream *s = &cm->streams[cm->dirty - 1];
+
+        cm->dirty = s->next_dirty;
+        s->dirty = false;
+        hrd_stream_record_put(&cm->group, s->name, &s->rec, &cm->value);
+    }
+    return cm->group.err;
+}
+
+/* ---- from the store ---- */
+
+static int load_one(struct hrd_committer *cm, const uint8_t *name, size_t n_name, const uint8_t *value, size_t n)
+{
+    char text[HRD_STREAM_NAME_MAX + 1];
+    struct hrd_stream_record rec;
+    int r = hrd_stream_record_read(value, n, &rec);
+
+    if (r != 0 || n_name > HRD_STREAM_NAME_MAX || rec.stream_id == 0)
+        return r != 0 ? r : HR_ECORRUPT;
+    memcpy(text, name, n_name);
+    text[n_name] = '\0';
+    r = cm_stream_add(cm, rec.stream_id, text);
+    if (r == 0)
+        cm->streams[rec.stream_id - 1].rec = rec;
+    return r;
+}
+
+static int load_records(struct hrd_committer *cm, struct hrd_snapshot *snap)
+{
+    const struct hrd_log_ops *ops = cm->log->ops;
+    const uint8_t *key, *value;
+    size_t n_key, n;
+    struct hrd_iter *it;
+    int r = ops->iter(snap, HRD_CF_SCHEMAS, "s", 1, &it);
+
+    if (r != 0)
+        return r;
+    while ((r = ops->next(it, &key, &n_key, &value, &n)) == 1 && n_key > 0 && key[0] == 's') {
+        r = load_one(cm, key + 1, n_key - 1, value, n);
+        if (r != 0)
+            break;
+    }
+    ops->iter_free(it);
+    return r < 0 ? r : 0;
+}
+
+/* (4) No offset twice, whatever a salvaged store has lost: none below the end of the stream's last block is given out. */
+static int check_end(struct hrd_committer *cm, struct hrd_snapshot *snap, struct cm_stream *s)
+{
+    const struct hrd_log_ops *ops = cm->log->ops;
+    const uint8_t *found, *value;
+    struct hrd_block_head head;
+    size_t n_found, n, used;
+    struct hrd_iter *it;
+    uint8_t key[12];
+    int r;
+
+    hrd_block_key(s->rec.stream_id, UINT64_MAX, key);
+    r = ops->iter_back(snap, HRD_CF_INDEX, key, sizeof key, &it);
+    if (r != 0)
+        return r;
+    r = ops->next(it, &found, &n_found, &value, &n);
+    if (r == 1 && n_found == sizeof key && memcmp(found, key, 4) == 0 && hrd_block_head_read(value, n, &head, &used) == 0) {
+        if (s->rec.next_offset < head.first_offset + head.n_rows)
+            s->rec.next_offset = head.first_offset + head.n_rows;
+        hrd_block_head_fini(&head);
+    }
+    ops->iter_free(it);
+    return r < 0 ? r : 0;
+}
+
+int cm_streams_load(struct hrd_committer *cm)
+{
+    struct hrd_snapshot *snap;
+    int r = cm->log->ops->snapshot(cm->log, &snap);
+
+    if (r != 0)
+        return r;
+    cm_streams_fini(cm);
+    r = load_records(cm, snap);
+    for (uint32_t i = 0; r == 0 && i < cm->n_streams; i++)
+        if (cm->streams[i].name != NULL)
+            r = check_end(cm, snap, &cm->streams[i]);
+    cm->log->ops->snapshot_free(snap);
+    return r;
+}
+
+/* ---- status ---- */
+
+int cm_streams_status(struct hrd_committer *cm, struct hrd_status *st)
+{
+    struct hrd_stream_info info;
+
+    st->streams = hrp_calloc(cm->n_streams + 1, sizeof *st->streams);
+    if (st->streams == NULL)
+        return HR_ENOMEM;
+    for (uint32_t i = 0; i < cm->n_streams; i++) {
+        const struct hrd_stream_record *rec = &cm->streams[i].rec;
+        struct hrd_stream_status *s = &st->streams[st->n_streams];
+
+        if (cm->streams[i].name == NULL)
+            continue;
+        *s = (struct hrd_stream_status){
+            .stream_id = rec->stream_id, .name = hrp_strdup(cm->streams[i].name),
+            .next_offset = rec->next_offset, .rows = rec->rows, .blocks = rec->blocks, .quarantined = rec->quarantined,
+            .header_bytes = rec->header_bytes, .envelope_bytes = rec->envelope_bytes, .field_bytes = rec->field_bytes,
+            .raw_bytes = rec->raw_bytes, .index_bytes = rec->index_bytes,
+            .newest_receive_ns = rec->newest_receive_ns, .newest_event_ns = rec->newest_event_ns};
+        if (s->name == NULL)
+            return HR_ENOMEM;
+        s->schema_id = hrd_registry_stream(cm->reg, rec->stream_id, &info) == 0 ? info.schema_id : 0;
+        st->n_streams++;
+    }
+    return 0;
+}
