@@ -1,7 +1,7 @@
 // The status page: asks the API every two seconds while it is looked at, and shows what it says.
 import { flow, sparkline } from './charts.js'
 import { showDetail } from './detail.js'
-import { ago, bytes, clock, compact, count, duration, moment, rate, words } from './format.js'
+import { ago, axis, bytes, clock, compact, count, duration, moment, rate, words } from './format.js'
 import { History, slots } from './history.js'
 import { byId, make, setText, should0, table } from './view.js'
 
@@ -131,7 +131,7 @@ function drawTotals(answer, lines) {
   setText(byId('total-dropped-sub'), dropped ? Object.entries(reasons).map(([reason, n]) => `${compact(n)} ${words(reason)}`).join(', ') : 'calls that became no event')
   setText(byId('total-disk'), bytes(store.blob_bytes + store.sst_bytes + store.wal_bytes))
   setText(byId('total-disk-sub'), `${bytes(store.wal_bytes)} of it write-ahead log`)
-  flow(byId('flow'), total.values, slots(total), EVERY_MS / 1000, `Events per second of all streams: now ${rate(total.rate)}`, compact)
+  flow(byId('flow'), total.values, slots(total), EVERY_MS / 1000, `Events per second of all streams: now ${rate(total.rate)}`, axis)
 }
 
 function drawReadiness(answer) {

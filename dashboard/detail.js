@@ -1,6 +1,6 @@
 // One stream: quality numbers of its fields, events per minute, and what was set aside with which reason.
 import { bars } from './charts.js'
-import { ago, bytesAsText, compact, count, moment, percent, value } from './format.js'
+import { ago, axis, bytesAsText, count, moment, percent, value } from './format.js'
 import { byId, make, setText, should0, table } from './view.js'
 
 const SPANS = { hour: 3600e3, day: 86400e3 }
@@ -58,7 +58,7 @@ function showMinutes(windows) {
   const items = [...minutes].map(([from, rows]) => ({ value: rows, title: `${moment(from)}: ${count(rows)} events` }))
   const caption = `Events per minute of receipt, the newest ${items.length} minutes with events`
   setText(byId('minutes-caption'), caption)
-  bars(byId('minutes'), items, `${caption}; most: ${count(Math.max(...items.map((i) => i.value)))}`, compact)
+  bars(byId('minutes'), items, `${caption}; most: ${count(Math.max(...items.map((i) => i.value)))}`, axis)
 }
 
 // Reasons that differ in their numbers only are one.

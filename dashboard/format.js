@@ -8,6 +8,9 @@ export const count = (n) => grouped.format(n)
 // For tiles: 12,345 as it is, 3.21M above that.
 export const compact = (n) => (Math.abs(n) < 100000 ? grouped.format(n) : short.format(n))
 
+// A chart's axis.
+export const axis = (n) => (n === 0 || n >= 10 ? compact(n) : String(Number(n.toPrecision(2))))
+
 export function rate(perSecond) {
   if (perSecond === null) return '–'
   return perSecond > 0 && perSecond < 10 ? perSecond.toFixed(1) : compact(Math.round(perSecond))
