@@ -1,5 +1,10 @@
 #include "batcher.h"
 #include "alloc.h"
+#include "plant.h"
+
+#ifdef HRP_FAULTS
+bool hrs_plant_free_early;
+#endif
 
 #define NONE UINT64_MAX
 #define STEP_BYTES (1u << 20)               /* of one lane in one step, so that the connection gets its turn */
@@ -271,7 +276,7 @@ static void lane_release(struct hrs_batcher *b, struct lane_state *ls)
 {
     uint64_t tail = ls->pin != NONE ? ls->pin : ls->cursor;
 
-    for (const struct seal *s = b->first; s != NULL; s = s->next)
+    for (const struct seal *s = hrs_plant_free_early ? NULL : b->first; s != NULL; s = s->next)
         for (uint32_t i = 0; i < s->n_marks; i++)
             if (s->marks[i].ls == ls && s->marks[i].pin < tail)
                 tail = s->marks[i].pin;
@@ -392,6 +397,8 @@ static int seal(struct hrs_batcher *b, uint32_t type)
     take_marks(b, s);
     *(b->last != NULL ? &b->last->next : &b->first) = s;
     b->last = s;
+    for (uint32_t i = 0; hrs_plant_free_early && i < b->n_lanes; i++)
+        lane_release(b, b->lanes[i]);
     return push_seals(b) ? 0 : HR_EFULL;
 }
 

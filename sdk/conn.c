@@ -70,6 +70,7 @@ void hrs_conn_connected(struct hrs_conn *c, int64_t now_mono_ns, int64_t now_wal
     hrp_buf_clear(&c->in);
     c->heard_mono_ns = now_mono_ns;
     c->ping_sent_mono_ns = 0;
+    c->polite = false;
     enter(c, HRS_CONN_HELLO);
     hrs_conn_send_hello(c);
 }
@@ -102,7 +103,7 @@ void hrs_conn_lost(struct hrs_conn *c, int64_t now_mono_ns, const char *why)
     enter(c, HRS_CONN_IDLE);
     hrp_buf_clear(&c->out);
     hrp_buf_clear(&c->in);
-    hrs_spool_lost(c->spool);
+    hrs_spool_lost(c->spool, !c->polite, now_mono_ns);
     for (uint32_t i = 0; i < c->spool->n_incs; i++) {
         struct hrs_inc *inc = c->spool->incs[i];
 
@@ -120,6 +121,7 @@ void hrs_conn_leave(struct hrs_conn *c)
 
     if (c->state == HRS_CONN_READY) {
         hrp_frame_put_msg(&c->out, HRP_FRAME_GOAWAY, &bye.base);
+        c->polite = true;
         enter(c, HRS_CONN_LEAVING);
     }
     if (c->state != HRS_CONN_IDLE)
@@ -240,6 +242,7 @@ static int on_goaway(struct hrs_conn *c, const uint8_t *p, size_t n)
     if (m->error != 0 || (m->reason != NULL && m->reason[0] != '\0'))
         hrs_conn_why(c, true, "%s", m->reason != NULL && m->reason[0] != '\0' ? m->reason : hr_strerror(m->error));
     c->retry_at_mono_ns = c->now_mono_ns + (int64_t)m->retry_after_ms * 1000000;
+    c->polite = m->error == 0 || hr_error_retriable(m->error);
     enter(c, HRS_CONN_LEAVING);
     release(m);
     return 0;

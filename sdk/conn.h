@@ -47,6 +47,7 @@ struct hrs_conn {
     struct hrp_id generation;
     int64_t clock_offset_ns;      /* collector's wall clock minus ours, by Welcome and Pong */
     bool memory_only;
+    bool polite;                  /* this connection's end was announced, for no fault of a batch */
     bool passing;                 /* the reason ends with the next success */
     char reason[256];             /* why the last thing was refused; "" */
 };

@@ -6,7 +6,9 @@
 #define FILE_UNIT 4096u
 #define MAX_MERGED 4096u               /* segments of one batch of drops */
 #define HEAP_KEEP_BYTES (1u << 20)     /* published batches whose bytes are kept at hand until they are sent */
-#define RETRY_READ_NS INT64_C(1000000000)
+#define BLAME_FREE 3u                  /* bad ends that may be chance */
+#define BLAME_MIN_NS INT64_C(1000000000)
+#define BLAME_MAX_NS INT64_C(300000000000)
 
 void hrs_spool_init(struct hrs_spool *sp, const struct hrs_store_ops *ops, void *arg, uint64_t cap_bytes, struct hrs_stats *stats)
 {
@@ -26,6 +28,7 @@ static void levels(struct hrs_spool *sp)
 {
     hrs_stats_set(sp->stats, HR_STAT_SPOOL_BYTES, sp->n_bytes);
     hrs_stats_set(sp->stats, HR_STAT_SPOOL_BATCHES, sp->n_batches);
+    hrs_stats_set(sp->stats, HR_STAT_AVOIDED, sp->n_avoided);
 }
 
 static void drop_heap(struct hrs_spool *sp, struct hrs_batch *b)
@@ -60,6 +63,7 @@ static void forget(struct hrs_spool *sp, struct hrs_batch *b)
     sp->n_bytes -= b->n_bytes;
     sp->n_batches--;
     sp->n_unpublished -= !b->published;
+    sp->n_avoided -= b->blamed >= BLAME_FREE;
     levels(sp);
     hrp_free(b->spans);
     hrp_free(b);
@@ -609,9 +613,39 @@ void hrs_spool_park(struct hrs_spool *sp, struct hrs_batch *b)
     back(sp, b, HRS_B_PARKED);
 }
 
-void hrs_spool_lost(struct hrs_spool *sp)
+/* (4) The collector reads in order, so a batch that ends connections comes to be the first in flight: those before it are
+ * acknowledged sooner or later. One that was blamed before is the likelier cause. */
+static struct hrs_batch *suspect(const struct hrs_spool *sp)
 {
-    for (struct hrs_batch *b = sp->first; b != NULL; b = b->next)
+    struct hrs_batch *most = NULL;
+
+    for (struct hrs_batch *b = sp->first; b != NULL && sp->in_flight_bytes != 0; b = b->next)
+        if (b->state == HRS_B_IN_FLIGHT && (most == NULL || b->blamed > most->blamed))
+            most = b;
+    return most;
+}
+
+static void blame(struct hrs_spool *sp, struct hrs_batch *b, int64_t now_mono_ns)
+{
+    int64_t wait_ns = BLAME_MIN_NS;
+
+    if (++b->blamed < BLAME_FREE)
+        return;
+    if (b->blamed == BLAME_FREE)
+        sp->n_avoided++;
+    for (uint32_t i = BLAME_FREE; i < b->blamed && wait_ns < BLAME_MAX_NS; i++)
+        wait_ns *= 2;
+    hrs_spool_retry(sp, b, now_mono_ns + (wait_ns < BLAME_MAX_NS ? wait_ns : BLAME_MAX_NS));
+    levels(sp);
+}
+
+void hrs_spool_lost(struct hrs_spool *sp, bool badly, int64_t now_mono_ns)
+{
+    struct hrs_batch *b = badly ? suspect(sp) : NULL;
+
+    if (b != NULL)
+        blame(sp, b, now_mono_ns);
+    for (b = sp->first; b != NULL; b = b->next)
         if (b->state != HRS_B_SEALED)
             back(sp, b, HRS_B_SEALED);
 }

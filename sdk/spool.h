@@ -12,7 +12,9 @@
  * (2) At the cap the oldest batch not in flight is given up: its numbers become drops, under the same id or in an older
  *     batch of drops, in the same step in which its rows end. If that makes no room, add says HR_EFULL and the rows stay
  *     in their lanes.
- * (3) A batch that may have reached one store is not sent to another one: it is held until released (rule 9). */
+ * (3) A batch that may have reached one store is not sent to another one: it is held until released (rule 9).
+ * (4) A batch that a collector can't bear holds up nobody: after a few connections that ended with it, it is tried ever
+ *     more rarely, and the others go on. It is never given up for that alone: the next collector may know it. */
 #ifndef HRS_SPOOL_H
 #define HRS_SPOOL_H
 #include "inc.h"
@@ -44,6 +46,7 @@ struct hrs_batch {
     bool merged;                     /* drops of several batches: its spans have holes */
     struct hrp_id sent_to;           /* when sent: the store generation */
     int64_t retry_at_mono_ns;        /* not before, when SEALED */
+    uint32_t blamed;                 /* connections that ended badly while it was the first in flight */
     uint8_t *bytes;                  /* or NULL: to be read back from storage */
     uint32_t n_spans;
     struct hrs_span *spans;
@@ -56,6 +59,7 @@ struct hrs_spool {
     uint64_t cap_bytes, used_bytes;  /* used: of the cap, files in whole pages */
     uint64_t n_bytes, heap_bytes, heap_keep_bytes, in_flight_bytes;
     uint32_t cap_batches, n_batches, n_unpublished;
+    uint32_t n_avoided;              /* tried rarely (4) */
     int64_t retry_due_mono_ns;       /* no retry is due between the last look and this; INT64_MAX: none */
     struct hrs_batch *first, *last;
     struct hrs_inc **incs;           /* all incarnations the client answers for; owned by the agent */
@@ -89,7 +93,8 @@ struct hrs_batch *hrs_spool_find(const struct hrs_spool *sp, const struct hrp_id
 void hrs_spool_acked(struct hrs_spool *sp, struct hrs_batch *b);   /* durable: deleted everywhere */
 void hrs_spool_retry(struct hrs_spool *sp, struct hrs_batch *b, int64_t at_mono_ns);
 void hrs_spool_park(struct hrs_spool *sp, struct hrs_batch *b);
-void hrs_spool_lost(struct hrs_spool *sp); /* connection gone: all in flight or parked is to be sent again */
+/* Connection gone: all in flight or parked is to be sent again. badly: the peer or the network ended it, not a goodbye. */
+void hrs_spool_lost(struct hrs_spool *sp, bool badly, int64_t now_mono_ns);
 uint64_t hrs_spool_held(const struct hrs_spool *sp, const struct hrp_id *generation);    /* how many wait for another store */
 uint64_t hrs_spool_release(struct hrs_spool *sp, const struct hrp_id *generation); /* the operator's word: send those here; returns how many */
 

@@ -122,6 +122,7 @@ enum hr_stat { /* monotone counters of this client since hr_open, unless marked 
     HR_STAT_ADOPTED,         /* folders of dead processes taken over */
     HR_STAT_TORN,            /* damaged records or batches found in adopted folders */
     HR_STAT_LANES,           /* level */
+    HR_STAT_AVOIDED,         /* level: sealed batches that ended several connections and are now tried rarely */
     HR_STAT_N
 };
 /* One counter; 0 for an unknown one. Never blocks. */
