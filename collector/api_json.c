@@ -41,6 +41,14 @@ static void put_time(struct hrp_buf *out, const char *key, int64_t time_ns)
     hrd_json_time_or_null(out, key, time_ns);
 }
 
+static int64_t now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 static void put_bool(struct hrp_buf *out, const char *key, bool v) { hrp_put_fmt(out, ",\"%s\":%s", key, v ? "true" : "false"); }
 
 /* {"time":...,"commit":N: of the commit that is shown. */
@@ -107,6 +115,7 @@ void hrd_api_put_streams(struct hrd_api *api, struct hrp_buf *out)
     put_text(out, "reason", reason);
     put_text(out, "version", HEADRACE_VERSION);
     put_time(out, "started", api->started_ns);
+    put_time(out, "now", now_ns());
     hrp_put_fmt(out, ",\"streams\":[");
     for (uint32_t i = 0; st != NULL && i < st->n_streams; i++) {
         if (i != 0)

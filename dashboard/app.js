@@ -190,7 +190,7 @@ async function refresh() {
     const [answer, ledger, { producers }, { sinks }] = await Promise.all(
       ['streams', 'ledger', 'producers', 'sinks'].map((what) => json(`api/v1/${what}`)))
     heardMs = Date.now()
-    serverMs = answer.time ? Math.max(Date.parse(answer.time), serverMs ?? 0) : heardMs
+    serverMs = Date.parse(answer.now)
     takeStreams(answer, performance.now())
     draw(answer, ledger, producers, sinks)
     await refreshDetail()
