@@ -168,6 +168,7 @@ static int check_families(struct rocks_log *k, struct hr_error *err)
 
     if (text != NULL) { /* nothing there yet, or damaged: opening will say */
         rocksdb_free(text);
+        rocksdb_list_column_families_destroy(names, 0); /* it made an empty list all the same */
         return 0;
     }
     for (size_t i = 0; i < n; i++) {
