@@ -97,6 +97,7 @@ export async function showDetail(get, stream, span, nowMs) {
   const since = SPANS[span] ? `&since=${new Date(nowMs - SPANS[span]).toISOString()}` : ''
   const answer = await get(`api/v1/streams/${encodeURIComponent(stream.name)}/quality?windows=60${since}`)
   const { total, windows, damaged } = await answer.json()
+  byId('detail').hidden = false // charts want their width
   setText(byId('detail-title'), stream.name)
   setText(byId('detail-sub'), total.rows === 0
     ? 'No events in this span of time.'
@@ -105,6 +106,5 @@ export async function showDetail(get, stream, span, nowMs) {
   showFields(total.fields, (field) => `${field.path} ${field.type}`)
   setText(byId('fields-note'), fieldsNote(total))
   showMinutes(windows)
-  byId('detail').hidden = false
   await showQuarantine(get, stream, nowMs)
 }
