@@ -371,14 +371,27 @@ static void answer(struct hrd_http_conn *conn)
         http->cfg.handler(http->cfg.arg, conn, req);
 }
 
+static int code_of(int status)
+{
+    switch (status) {
+    case 404:
+        return HR_ENOENT;
+    case 413:
+    case 414:
+    case 431:
+        return HR_ETOOBIG;
+    case 503:
+        return HR_ENOMEM;
+    default:
+        return HR_EINVAL;
+    }
+}
+
 static void refuse(struct hrd_http_conn *conn)
 {
-    int status = conn->parser.status;
-
     conn->http->counts.requests++;
     conn->keep = conn->head_only = false;
-    hrd_http_error(conn, status, status == 503 ? HR_ENOMEM : status == 413 || status == 414 || status == 431 ? HR_ETOOBIG : HR_EINVAL,
-                   "%s", conn->parser.reason);
+    hrd_http_error(conn, conn->parser.status, code_of(conn->parser.status), "%s", conn->parser.reason);
 }
 
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
