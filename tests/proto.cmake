@@ -20,3 +20,8 @@ target_link_libraries(test_schemas PUBLIC test_support hrp)
 headrace_descriptor_set(flight)
 headrace_descriptor_set(everything)
 headrace_descriptor_set(proto2)
+
+# batches
+add_library(test_batches STATIC support/rows.c support/batches.c)
+target_link_libraries(test_batches PUBLIC test_schemas)
+headrace_test(property_batch property SOURCES property/test_batch.c LIBS test_batches PkgConfig::JANSSON)

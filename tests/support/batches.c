@@ -1,0 +1,78 @@
+#include "batches.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void test_batch_fix_checks(uint8_t *p, size_t n)
+{
+    struct hrp_reader r = hrp_reader(p, n);
+    const uint8_t *fixed = hrp_read_bytes(&r, 4);
+    uint64_t n_header = hrp_read_varint(&r), n_body = hrp_read_varint(&r);
+    size_t at_body_check, at_check;
+    uint32_t check;
+
+    if (fixed != NULL && (fixed[3] & 1) != 0)
+        hrp_read_varint(&r);
+    at_body_check = (size_t)(r.p - p);
+    hrp_read_u32(&r);
+    if (r.bad || n_header > n || n_body > n || hrp_read_bytes(&r, (size_t)n_header) == NULL)
+        return;
+    at_check = (size_t)(r.p - p);
+    if (hrp_read_bytes(&r, 4) == NULL || hrp_reader_left(&r) < n_body)
+        return;
+    check = hrp_check32(r.p, (size_t)n_body);
+    memcpy(p + at_body_check, &check, 4);
+    check = hrp_check32(p, at_check);
+    memcpy(p + at_check, &check, 4);
+}
+
+static void must(bool holds, const char *what)
+{
+    if (holds)
+        return;
+    fprintf(stderr, "%s\n", what);
+    abort();
+}
+
+static uint32_t walk(const struct hrp_batch *b, struct hrp_schema *s, int (*step)(struct hrp_cursor *c, struct hrp_buf *out), struct hrp_buf *ret)
+{
+    struct hrp_buf row = HRP_BUF_INIT;
+    struct hrp_row_id id;
+    struct hrp_cursor *c;
+    uint32_t n = 0;
+
+    must(hrp_cursor_new(b, &c) == 0, "no cursor");
+    for (; hrp_cursor_id(c, &id) == 0; n++) {
+        hrp_buf_clear(&row);
+        must(id.row == n && id.n != 0, "a row's identity");
+        must(step(c, &row) == 0, "a row that cannot be written");
+        if (ret != NULL)
+            hrp_put_lenbytes(ret, row.p, row.n);
+    }
+    must(step(c, &row) == HR_ENOENT, "a row past the last");
+    hrp_cursor_free(c);
+    hrp_buf_fini(&row);
+    return n;
+}
+
+static int skip(struct hrp_cursor *c, struct hrp_buf *out)
+{
+    (void)out;
+    return hrp_cursor_skip(c);
+}
+
+int test_batch_walk(const uint8_t *p, size_t n, struct hrp_schema *s, const struct hrp_limits *lim, struct hrp_buf *ret_wire)
+{
+    struct hrp_batch *b;
+    int r = hrp_batch_open(p, n, s, lim, &b, NULL);
+
+    if (r != 0)
+        return r;
+    must(walk(b, s, skip, NULL) == b->head.n_rows, "rows skipped");
+    if (s != NULL) {
+        must(walk(b, s, hrp_cursor_wire, ret_wire) == b->head.n_rows, "rows as wire");
+        must(walk(b, s, hrp_cursor_json, NULL) == b->head.n_rows, "rows as JSON");
+    }
+    hrp_batch_free(b);
+    return 0;
+}
