@@ -5,6 +5,8 @@ import { byId, make, setText, should0, table } from './view.js'
 
 const SPANS = { hour: 3600e3, day: 86400e3 }
 const EXAMPLES = 500 // rows set aside that are read to group them
+const NEWEST = 5
+const LONGEST = 400  // characters of an event
 
 const isLength = (field) => field.min_length !== undefined
 
@@ -38,6 +40,16 @@ const showAside = table('aside', {
   cells(group, row) {
     setText(row.querySelector('code'), group.example)
     return [count(group.rows), group.reason, null, { text: ago(group.received, group.nowMs), title: moment(group.received) }]
+  },
+})
+
+const showNewest = table('newest', {
+  head: 0,
+  decorate(row) { row.cells[3].append(make('code')) },
+  cells(event, row) {
+    const data = JSON.stringify(event.data)
+    setText(row.querySelector('code'), data.length > LONGEST ? `${data.slice(0, LONGEST)}…` : data)
+    return [count(event.offset), moment(event.event_time, ''), `${event.app} ${event.version}`, null]
   },
 })
 
@@ -76,18 +88,28 @@ function groupAside(rows, nowMs) {
   return [...groups.values()].sort((a, b) => b.rows - a.rows)
 }
 
+const ndjson = (text) => text.split('\n').filter(Boolean).map((line) => JSON.parse(line))
+const path = (stream, what) => `api/v1/streams/${encodeURIComponent(stream.name)}/${what}`
+
+async function readNewest(get, stream) {
+  const from = Math.max(0, stream.next_offset - NEWEST)
+  const lines = ndjson(await (await get(path(stream, `events?from=${from}&limit=${NEWEST}`))).text())
+  const events = lines.filter((line) => line.gap === undefined).reverse()
+  byId('newest-part').hidden = events.length === 0
+  showNewest(events, (event) => event.offset)
+}
+
 // A batch set aside whole is one record of many rows, so the newest records begin somewhere before the newest rows.
-async function readAside(get, stream, quarantined) {
-  const path = `api/v1/streams/${encodeURIComponent(stream)}/quarantine?limit=${EXAMPLES}&from=`
-  const lines = async (from) => (await (await get(path + from)).text()).split('\n').filter(Boolean).map((line) => JSON.parse(line))
-  const newest = await lines(Math.max(0, quarantined - EXAMPLES))
-  return newest.length > 0 || quarantined <= EXAMPLES ? newest : lines(0)
+async function readAside(get, stream) {
+  const lines = async (from) => ndjson(await (await get(path(stream, `quarantine?from=${from}&limit=${EXAMPLES}`))).text())
+  const newest = await lines(Math.max(0, stream.quarantined - EXAMPLES))
+  return newest.length > 0 || stream.quarantined <= EXAMPLES ? newest : lines(0)
 }
 
 async function showQuarantine(get, stream, nowMs) {
   byId('aside-part').hidden = stream.quarantined === 0
   if (stream.quarantined === 0) return
-  const rows = await readAside(get, stream.name, stream.quarantined)
+  const rows = await readAside(get, stream)
   const shown = rows.reduce((sum, row) => sum + row.count, 0)
   showAside(groupAside(rows, nowMs), (group) => group.kind)
   setText(byId('aside-note'), shown < stream.quarantined ? `Of ${count(stream.quarantined)} rows set aside, ${count(shown)} were looked at.` : '')
@@ -95,7 +117,7 @@ async function showQuarantine(get, stream, nowMs) {
 
 export async function showDetail(get, stream, span, nowMs) {
   const since = SPANS[span] ? `&since=${new Date(nowMs - SPANS[span]).toISOString()}` : ''
-  const answer = await get(`api/v1/streams/${encodeURIComponent(stream.name)}/quality?windows=60${since}`)
+  const answer = await get(path(stream, `quality?windows=60${since}`))
   const { total, windows, damaged } = await answer.json()
   byId('detail').hidden = false // charts want their width
   setText(byId('detail-title'), stream.name)
@@ -106,5 +128,6 @@ export async function showDetail(get, stream, span, nowMs) {
   showFields(total.fields, (field) => `${field.path} ${field.type}`)
   setText(byId('fields-note'), fieldsNote(total))
   showMinutes(windows)
+  await readNewest(get, stream)
   await showQuarantine(get, stream, nowMs)
 }

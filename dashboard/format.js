@@ -57,8 +57,8 @@ export function ago(time, nowMs) {
   return `${duration(seconds)} ago`
 }
 
-// "2026-11-23 19:00:00 UTC", for titles.
-export const moment = (time) => (time ? `${time.slice(0, 10)} ${time.slice(11, 19)} UTC` : '')
+// "2026-11-23 19:00:00 UTC"; zone '' where a heading says it.
+export const moment = (time, zone = ' UTC') => (time ? `${time.slice(0, 10)} ${time.slice(11, 19)}${zone}` : '')
 export const clock = (ms) => new Date(ms).toISOString().slice(11, 19)
 
 // "too_big" as words.

@@ -75,6 +75,11 @@ const tests = {
     assert.deepEqual(fields[1].slice(5, 8), ['0', (349.26).toLocaleString('en-US', { maximumSignificantDigits: 4 }), '699'].map((v, i) =>
       i === 1 ? total.fields[1].mean.toLocaleString('en-US', { maximumSignificantDigits: 4 }) : v))
     assert.equal(fields[0][5], '4 B')
+    await page.until(() => document.getElementById('newest').tBodies[0].rows.length === 5)
+    const [offset, , app, data] = (await shown(page, 'newest'))[0]
+    assert.equal(offset, grouped(29999))
+    assert.equal(app, 'web 1.4')
+    assert.match(data, /^{"page":"\/p\/\d+","visitor":"?\d+"?/)
     quiet(page)
   },
 
@@ -111,19 +116,18 @@ const tests = {
   async 'names from outside are text'() {
     const evil = '<img src=x onerror="window.pwned=1">"><script>window.pwned=2</script>'
     const page = await browser.page()
+    const lines = (text) => text.split('\n').filter(Boolean).map((line) => JSON.stringify(spoil(JSON.parse(line))) + '\n').join('')
     const spoil = (value) => JSON.parse(JSON.stringify(value), (key, v) =>
       ['name', 'stream', 'app', 'version', 'host', 'reason', 'path', 'type', 'target', 'incarnation'].includes(key) && typeof v === 'string' ? evil + v : v)
     await page.intercept('*/api/v1/*', async (url) => {
       const real = url.replace(encodeURIComponent(evil), '')
       const text = await (await fetch(real)).text()
-      const body = /quarantine/.test(url) ? text.split('\n').filter(Boolean).map((line) => JSON.stringify(spoil(JSON.parse(line)))).join('\n') + '\n'
-        : JSON.stringify(spoil(JSON.parse(text)))
-      return { body }
+      return { body: /quarantine|events/.test(url) ? lines(text) : JSON.stringify(spoil(JSON.parse(text))) }
     })
     await page.goto(`${daemon.http}/#${encodeURIComponent(evil)}shop.CheckoutCompleted`)
     await page.until(() => document.getElementById('fields').tBodies[0].rows.length === 4)
     await page.until(() => document.getElementById('aside').tBodies[0].rows.length >= 1)
-    for (const id of ['streams', 'ledger', 'producers', 'fields', 'sinks', 'aside', 'detail-title'])
+    for (const id of ['streams', 'ledger', 'producers', 'fields', 'sinks', 'aside', 'newest', 'detail-title'])
       assert.ok((await page.value((i) => document.getElementById(i).textContent, id)).includes(evil), id)
     assert.equal(await page.value(() => window.pwned), undefined)
     assert.equal(await page.value(() => document.querySelectorAll('img, script').length), 2) // its own logo and module
