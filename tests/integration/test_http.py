@@ -24,21 +24,27 @@ RESTART = "test_what_is_said_survives_a_restart"  # the last one
 BAD = [3, 777, 4999]  # lines whose page is a number
 
 
-def send(daemon, folder):
+def send_rows(daemon, folder, proto, rows, *args):
+    """Rows by the headrace command; returns its exit status."""
     path = os.path.join(folder, "web.proto")
     with open(path, "w") as f:
-        f.write(PROTO)
-    lines = []
+        f.write(proto)
+    run = subprocess.run([os.path.join(BUILD, "bin", "headrace"), "send", "--proto", path, "--url", daemon.url, *args],
+                         input="".join(json.dumps(row) + "\n" for row in rows), text=True, capture_output=True)
+    assert run.returncode in (0, 4), (run.returncode, run.stderr)
+    return run.returncode
+
+
+def send(daemon, folder):
+    rows = []
     for i in range(ROWS):
         page = i if i in BAD else f"/p/{i % 7}"
         row = {"id": i, "page": page, "tags": ["a"] * (i % 3)}
         if i % 2 == 0:
             row["seconds"] = i / 4
-        lines.append(json.dumps(row))
-    run = subprocess.run(
-        [os.path.join(BUILD, "bin", "headrace"), "send", "--proto", path, "--url", daemon.url, "--app", "<b>app</b>", "--app-version", '"1"'],
-        input="\n".join(lines) + "\n", text=True, capture_output=True)
-    assert run.returncode == 4, (run.returncode, run.stderr)  # 4: sent, some set aside
+        rows.append(row)
+    status = send_rows(daemon, folder, PROTO, rows, "--app", "<b>app</b>", "--app-version", '"1"')
+    assert status == 4  # sent, some set aside
 
 
 class Connection:
@@ -217,6 +223,28 @@ def test_quality(d):
     assert d.json(path + "?windows=0")["windows"] == []
     nothing = d.json(path + "?until=2001-01-01T00:00:00Z")
     assert nothing["total"] == {"from": None, "to": None, "rows": 0, "fields": []}
+
+
+def test_two_versions_of_a_schema(d):
+    """Fields of both are one, by their path; a window is of one version."""
+    path = "/api/v1/streams/web.Signup/quality"
+    proto = 'syntax = "proto3"; package web; message Signup { int64 id = 1; optional string plan = 2; %s }'
+    with tempfile.TemporaryDirectory() as folder:
+        assert send_rows(d, folder, proto % "", [{"id": i, "plan": "free"} for i in range(100)]) == 0
+        assert send_rows(d, folder, proto % "double price = 3;", [{"id": i, "price": 2.5} for i in range(100, 150)]) == 0
+
+    def counted():
+        return d.json(path)["total"]["rows"] == 150
+
+    until(counted)
+    j = d.json(path)
+    fields = {f["path"]: f for f in j["total"]["fields"]}
+    assert [f["path"] for f in j["total"]["fields"]] == ["id", "plan", "price"]
+    assert fields["id"]["present"] == 150 and (fields["id"]["min"], fields["id"]["max"], fields["id"]["mean"]) == (0, 149, 74.5)
+    assert fields["id"]["distinct"] == 150 and fields["plan"]["present"] == 100 and fields["plan"]["null"] == 50
+    assert fields["price"]["present"] == 50 and fields["price"]["null"] == 0 and fields["price"]["mean"] == 2.5
+    assert len({w["schema_id"] for w in j["windows"]}) == 2 and sum(w["rows"] for w in j["windows"]) == 150
+    assert len(lines(d.get("/api/v1/streams/web.Signup/events"))) == 150
 
 
 def test_descriptor(d):
