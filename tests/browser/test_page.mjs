@@ -79,7 +79,7 @@ const tests = {
     const [offset, , app, data] = (await shown(page, 'newest'))[0]
     assert.equal(offset, grouped(29999))
     assert.equal(app, 'web 1.4')
-    assert.match(data, /^{"page":"\/p\/\d+","visitor":"?\d+"?/)
+    assert.match(data, /^{"page":"\/p\/\d+","visitor":\d+,/)
     quiet(page)
   },
 
