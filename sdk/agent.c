@@ -47,7 +47,7 @@ int hrs_agent_adopt(struct hrs_agent *a, struct hrs_inc *inc, struct hrs_lane **
     for (uint32_t i = 0; r == 0 && i < n_lanes; i++)
         r = hrs_batcher_add_lane(batcher, lanes[i]);
     if (r == 0)
-        r = hrs_spool_load(&a->spool, inc);
+        r = hrs_spool_load(&a->spool, inc, hrs_batcher_published, batcher);
     if (r == 0)
         r = hrs_spool_add_inc(&a->spool, inc);
     if (r != 0)

@@ -1,6 +1,6 @@
 #include "batcher.h"
 #include "alloc.h"
-#include "plant.h"
+#include "planted.h"
 
 #ifdef HRP_FAULTS
 bool hrs_plant_free_early;
@@ -191,6 +191,29 @@ static int tracks_refresh(struct hrs_batcher *b, struct lane_state *ls)
     return 0;
 }
 
+static void lane_published(struct hrs_lane *lane, uint32_t type, const struct hrp_segment *seg)
+{
+    uint64_t reported[HRS_LANE_REASONS], floor_n = hrs_lane_floor(lane, type);
+
+    if (hrs_lane_next_n(lane, type) == 0 || seg->first_n != floor_n)
+        return;
+    hrs_lane_reported(lane, type, reported);
+    for (unsigned i = 0; i < HRS_LANE_REASONS && seg->kind == HRP_SEG_DROP; i++)
+        if (hrs_lane_reason_drop((enum hrs_lane_reason)i) == seg->reason)
+            reported[i] += seg->count;
+    hrs_lane_set_floor(lane, type, floor_n + seg->count, reported);
+}
+
+void hrs_batcher_published(void *batcher, const struct hrp_batch_head *head)
+{
+    struct hrs_batcher *b = batcher;
+
+    for (uint32_t i = 0; i < head->n_segments && !b->inc->other_boot; i++)
+        for (uint32_t k = 0; k < b->n_lanes; k++)
+            if (b->lanes[k]->lane->number == head->segments[i].lane)
+                lane_published(b->lanes[k]->lane, head->type_id, &head->segments[i]);
+}
+
 /* ---- drops ---- */
 
 static uint64_t explained(const struct lane_state *ls, const struct track *t, uint64_t ret[HRS_LANE_REASONS])
@@ -376,6 +399,8 @@ static int seal(struct hrs_batcher *b, uint32_t type)
     uint8_t *fit;
     int r = push_seals(b) ? add_trailing(b, type) : HR_EFULL; /* one batch that the spool has no room for is enough */
 
+    if (r == 0 && hrp_builder_empty(st->bld))
+        st->since_mono_ns = INT64_MAX; /* what was touched needs no batch: numbers lost in a reboot */
     if (r != 0 || hrp_builder_empty(st->bld))
         return r;
     s = hrp_calloc(1, sizeof *s + count_marks(b, type) * sizeof s->marks[0]);

@@ -20,6 +20,9 @@ int hrs_batcher_new(struct hrs_inc *inc, struct hrs_spool *sp, const struct hrs_
 void hrs_batcher_free(struct hrs_batcher *b);
 /* Borrowed until the batcher is freed. Adopted lanes: before the first step. */
 int hrs_batcher_add_lane(struct hrs_batcher *b, struct hrs_lane *lane);
+/* Adopted: a batch that the spool holds, by ascending id, after the lanes and before the first step. Moves the floors that the
+ * dead process did not come to move: else the drops in it would be made again, perhaps by other reasons. */
+void hrs_batcher_published(void *batcher, const struct hrp_batch_head *head);
 
 struct hrs_step {           /* what a step found, for pacing */
     uint64_t n_bytes;       /* drained from lanes */

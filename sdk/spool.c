@@ -182,7 +182,8 @@ static int by_id(const void *a, const void *b)
 }
 
 /* Adds one stored batch after *after. A damaged one, whose numbers nobody can know any more, is deleted and counted. */
-static int load_one(struct hrs_spool *sp, struct hrs_inc *inc, uint64_t id, struct hrs_batch **after)
+static int load_one(struct hrs_spool *sp, struct hrs_inc *inc, uint64_t id, struct hrs_batch **after,
+                    void (*each)(void *arg, const struct hrp_batch_head *head), void *arg)
 {
     struct hrp_buf buf = HRP_BUF_INIT;
     struct hrp_batch_head head;
@@ -198,8 +199,8 @@ static int load_one(struct hrs_spool *sp, struct hrs_inc *inc, uint64_t id, stru
     }
     if (r == 0) {
         b = batch_new(inc, &head, (uint32_t)buf.n);
-        hrp_batch_head_fini(&head);
         if (b != NULL) {
+            each(arg, &head);
             b->published = true;
             b->sent = inc->store_known;
             b->sent_to = inc->store;
@@ -208,6 +209,7 @@ static int load_one(struct hrs_spool *sp, struct hrs_inc *inc, uint64_t id, stru
         } else {
             r = HR_ENOMEM;
         }
+        hrp_batch_head_fini(&head);
     }
     hrp_buf_fini(&buf);
     if (r == 0 || r == HR_ENOMEM || hr_error_retriable(r))
@@ -217,7 +219,7 @@ static int load_one(struct hrs_spool *sp, struct hrs_inc *inc, uint64_t id, stru
     return 0;
 }
 
-int hrs_spool_load(struct hrs_spool *sp, struct hrs_inc *inc)
+int hrs_spool_load(struct hrs_spool *sp, struct hrs_inc *inc, void (*each)(void *arg, const struct hrp_batch_head *head), void *arg)
 {
     struct ids ids = {NULL, 0, 0};
     struct hrs_batch *after = NULL;
@@ -228,7 +230,7 @@ int hrs_spool_load(struct hrs_spool *sp, struct hrs_inc *inc)
         inc->next_batch_id = ids.v[ids.n - 1] + 1;
     }
     for (size_t i = 0; r == 0 && i < ids.n; i++)
-        r = load_one(sp, inc, ids.v[i], &after);
+        r = load_one(sp, inc, ids.v[i], &after, each, arg);
     hrp_free(ids.v);
     return r;
 }

@@ -71,8 +71,8 @@ void hrs_spool_fini(struct hrs_spool *sp);
 int hrs_spool_add_inc(struct hrs_spool *sp, struct hrs_inc *inc);
 void hrs_spool_remove_inc(struct hrs_spool *sp, struct hrs_inc *inc); /* forgets its batches; leaves storage as it is */
 /* Sealed batches that storage already holds for an adopted incarnation. Sets inc->next_batch_id. Damaged ones are deleted
- * and counted (HR_STAT_TORN) when not even their numbers can be read. */
-int hrs_spool_load(struct hrs_spool *sp, struct hrs_inc *inc);
+ * and counted (HR_STAT_TORN) when not even their numbers can be read. each: called for every one kept, by ascending id. */
+int hrs_spool_load(struct hrs_spool *sp, struct hrs_inc *inc, void (*each)(void *arg, const struct hrp_batch_head *head), void *arg);
 
 /* Add a sealed batch; takes *bytes (a copy of nothing: the buffer changes hands, *bytes is NULL after success).
  * 0: published, or kept on the heap for now (hrs_spool_safe tells). HR_EFULL: no room even by evicting; HR_ENOMEM. */

@@ -1,6 +1,6 @@
 /* A bug planted on purpose, so that a test can show that it would find it. Test builds only (HRP_FAULTS). */
-#ifndef HRS_PLANT_H
-#define HRS_PLANT_H
+#ifndef HRS_PLANTED_H
+#define HRS_PLANTED_H
 #include <stdbool.h>
 
 #ifdef HRP_FAULTS
