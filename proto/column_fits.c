@@ -43,7 +43,7 @@ static bool entry_fits(struct hrp_schema *s, const struct hrp_node *node, const 
     if (node->pb_type == 9)
         return hrp_utf8_valid(p, n);
     if (node->unknown)
-        return n != 0 && hrp_wire_check_unknown(p, n);
+        return n != 0 && hrp_wire_check_unknown(s, &hrp_schema_nodes(s)[node->parent], p, n);
     if (!node->opaque)
         return true;
     sub = hrp_schema_of_msg(s, node);

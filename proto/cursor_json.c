@@ -87,7 +87,7 @@ static void put_integer(struct hrp_buf *out, const struct hrp_node *node, uint64
 }
 
 /* What lies behind an opaque leaf was checked with the batch; what has no place all the same, since it is too large or too
- * deep for a row of its own, goes out as a message of which all is unknown, which a reader takes for the same. */
+ * deep for a row of its own, goes out as a message of which all is unknown. */
 static void put_opaque(struct hrp_cursor *c, struct hrp_buf *out, const struct hrp_node *node, const uint8_t *p, uint32_t n)
 {
     struct hrp_schema *sub = hrp_schema_of_msg(c->batch->schema, node);

@@ -94,14 +94,14 @@ bool hrp_wire_skip(struct hrp_reader *r, uint64_t tag)
     return !r->bad;
 }
 
-bool hrp_wire_check_unknown(const uint8_t *p, size_t n)
+bool hrp_wire_check_unknown(struct hrp_schema *s, const struct hrp_node *msg, const uint8_t *p, size_t n)
 {
     struct hrp_reader r = hrp_reader(p, n);
 
     while (hrp_reader_left(&r) != 0) {
         uint64_t tag = hrp_read_varint(&r);
 
-        if (tag >> 3 == 0 || tag > UINT32_MAX || !hrp_wire_skip(&r, tag))
+        if (tag >> 3 == 0 || tag > UINT32_MAX || hrp_schema_field(s, msg, (uint32_t)(tag >> 3)) != NULL || !hrp_wire_skip(&r, tag))
             return false;
     }
     return !r.bad;

@@ -14,6 +14,6 @@ bool hrp_wire_skip(struct hrp_reader *r, uint64_t tag);
  * what is wrong, static storage, and *ret_node the field, if one is to blame. hrp_wire_no_memory: could not be checked. */
 extern const char hrp_wire_no_memory[];
 const char *hrp_wire_check(struct hrp_schema *s, const uint8_t *p, size_t n, uint32_t depth, const struct hrp_node **ret_node);
-/* A run of fields of which only the wire types are known. */
-bool hrp_wire_check_unknown(const uint8_t *p, size_t n);
+/* A run of fields that msg lacks. One that it has is refused: it would overrule, unchecked, what its own column says. */
+bool hrp_wire_check_unknown(struct hrp_schema *s, const struct hrp_node *msg, const uint8_t *p, size_t n);
 #endif

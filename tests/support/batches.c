@@ -1,4 +1,5 @@
 #include "batches.h"
+#include "rows.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +35,22 @@ static void must(bool holds, const char *what)
     abort();
 }
 
+/* What a batch gives out is what a builder would take in, even from a batch that somebody made up. */
+static void must_be_canonical(struct hrp_schema *s, const struct hrp_buf *row)
+{
+    struct hrp_buf again = HRP_BUF_INIT;
+    struct hrp_builder *b;
+    int r;
+
+    must(test_row_canonical(s, row->p, row->n, &again), "a row that is not well-formed");
+    must(again.n == row->n && (row->n == 0 || memcmp(again.p, row->p, row->n) == 0), "a row that means something else");
+    must(hrp_builder_new(s, &b) == 0, "no builder");
+    r = hrp_builder_add(b, 0, 1, 0, 1, 0, row->p, row->n, NULL);
+    must(r == 0 || row->n > HRP_ROW_MAX_BYTES / 4, "a row that no builder takes");
+    hrp_builder_free(b);
+    hrp_buf_fini(&again);
+}
+
 static uint32_t walk(const struct hrp_batch *b, struct hrp_schema *s, int (*step)(struct hrp_cursor *c, struct hrp_buf *out), struct hrp_buf *ret)
 {
     struct hrp_buf row = HRP_BUF_INIT;
@@ -46,6 +63,8 @@ static uint32_t walk(const struct hrp_batch *b, struct hrp_schema *s, int (*step
         hrp_buf_clear(&row);
         must(id.row == n && id.n != 0, "a row's identity");
         must(step(c, &row) == 0, "a row that cannot be written");
+        if (step == hrp_cursor_wire && n < 100)
+            must_be_canonical(s, &row);
         if (ret != NULL)
             hrp_put_lenbytes(ret, row.p, row.n);
     }
