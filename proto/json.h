@@ -7,8 +7,7 @@
  * A map entry with unknown fields, or with a key that another entry of the map has too, has no place in an
  * object: then the map is an array of {"key": .., "value": ..}, which the reader takes as well.
  *
- * The writer is in the core; the reader needs jansson and is a library of its own (hrp_json), which
- * the SDK does not link. */
+ * The writer is in the core; the reader is a library of its own (hrp_json), which the SDK does not link. */
 #ifndef HRP_JSON_H
 #define HRP_JSON_H
 #include "schema.h"
@@ -32,6 +31,8 @@ bool hrp_json_duration(struct hrp_buf *out, int64_t seconds, int64_t nanos);
 int hrp_json_from_wire(struct hrp_schema *s, const uint8_t *p, size_t n, struct hrp_buf *out, struct hr_error *err);
 
 /* One JSON object (text, not NUL-terminated) to protobuf wire, appended to out. err says the field path and what was
- * expected: `title: expected a string, found the number 12`. An unknown key is an error. HR_EROW. In hrp_json only. */
+ * expected: `title: expected a string, found the number 12`. An unknown key, a key that stands twice, two members of a oneof, a
+ * missing required field are errors; null is "not set". Fields come in the order of the text; on failure nothing is
+ * appended. HR_EROW, HR_ENOMEM. In hrp_json only. */
 int hrp_json_to_wire(struct hrp_schema *s, const char *text, size_t n, struct hrp_buf *out, struct hr_error *err);
 #endif
