@@ -180,6 +180,7 @@ static bool unicode(struct hrp_lex *lex, struct hrp_buf *out)
     return true;
 }
 
+/* Behind the backslash. */
 static bool escape(struct hrp_lex *lex, struct hrp_buf *out)
 {
     static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
@@ -204,17 +205,20 @@ bool hrp_lex_string(struct hrp_lex *lex, struct hrp_buf *out)
     if (!hrp_lex_take(lex, '"'))
         return false;
     while (lex->p < lex->end) {
-        const char *from = lex->p;
+        const char *from = lex->p, *at;
 
         while (lex->p < lex->end && *lex->p != '"' && *lex->p != '\\' && (unsigned char)*lex->p >= 0x20)
             lex->p++;
         hrp_put_bytes(out, from, (size_t)(lex->p - from));
         if (lex->p == lex->end || (unsigned char)*lex->p < 0x20)
             return false;
-        if (*lex->p++ == '"')
+        at = lex->p++;
+        if (*at == '"')
             return true;
-        if (!escape(lex, out))
+        if (!escape(lex, out)) {
+            lex->p = at; /* to be shown */
             return false;
+        }
     }
     return false;
 }

@@ -180,7 +180,7 @@ static int field(struct reader *rd, struct hrp_schema *s, const struct hrp_node 
     if (!mark(rd, seen, n->id - msg->id))
         return hrp_jr_wrong(rd, here, "stands twice");
     if (hrp_lex_word(&rd->lex, "null"))
-        return 0;
+        return n->required ? hrp_jr_wrong(rd, here, "is required and not there") : 0;
     if (n->oneof_member && !mark(rd, seen, n->parent - msg->id)) {
         char sentence[320];
 

@@ -48,10 +48,10 @@ int hrp_jr_expected(struct reader *rd, const struct place *here, struct hrp_lex 
 
 int hrp_jr_syntax(struct reader *rd, const struct place *here, const char *what)
 {
-    char found[128], sentence[320];
+    char found[128] = "a control character", sentence[320];
 
-    hrp_lex_peek(&rd->lex);
-    hrp_lex_describe(rd->lex, found, sizeof found);
+    if (rd->lex.p == rd->lex.end || (unsigned char)*rd->lex.p >= 0x20)
+        hrp_lex_describe(rd->lex, found, sizeof found);
     snprintf(sentence, sizeof sentence, "not JSON at byte %zu: expected %s, found %s", (size_t)(rd->lex.p - rd->lex.start), what, found);
     return hrp_jr_wrong(rd, here, sentence);
 }
