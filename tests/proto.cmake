@@ -24,4 +24,11 @@ headrace_descriptor_set(proto2)
 # batches
 add_library(test_batches STATIC support/rows.c support/batches.c)
 target_link_libraries(test_batches PUBLIC test_schemas)
+headrace_test(unit_batch unit SOURCES unit/test_batch.c LIBS test_batches)
 headrace_test(property_batch property SOURCES property/test_batch.c LIBS test_batches PkgConfig::JANSSON)
+
+# JSON
+if(HEADRACE_COLLECTOR)
+    headrace_test(unit_json unit SOURCES unit/test_json.c LIBS test_schemas hrp_json)
+    headrace_test(property_json property SOURCES property/test_json.c LIBS test_batches hrp_json)
+endif()
