@@ -6,6 +6,7 @@
 #define LEAVE_NS INT64_C(3000000000)   /* how long a connection that ends may still bring acks */
 #define UNPACK_CAP_BYTES (1u << 20)
 #define MIN_RETRY_NS INT64_C(10000000)
+#define PARKED_NS INT64_C(60000000000) /* a quota that was lifted is nobody's message to us: ask again now and then */
 
 void hrs_conn_init(struct hrs_conn *c, const struct hrs_conn_config *cfg, struct hrs_spool *sp, struct hrs_stats *stats, uint64_t seed)
 {
@@ -199,7 +200,7 @@ static void ack_batch(struct hrs_conn *c, const Headrace__Wire__Ack *m)
         hrs_spool_acked(c->spool, b);
     } else if (m->code == HEADRACE__WIRE__ACK__CODE__PARK) {
         hrs_conn_why(c, false, "%s", why);
-        hrs_spool_park(c->spool, b);
+        hrs_spool_park(c->spool, b, c->now_mono_ns + PARKED_NS);
     } else {
         int64_t wait_ns = (int64_t)m->retry_after_ms * 1000000;
 

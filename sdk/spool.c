@@ -524,7 +524,7 @@ struct hrs_batch *hrs_spool_next(struct hrs_spool *sp, const struct hrp_id *gene
                                  bool (*ready)(void *arg, const struct hrs_batch *b), void *arg)
 {
     for (struct hrs_batch *b = sp->first; b != NULL; b = b->next)
-        if (b->state == HRS_B_SEALED && b->retry_at_mono_ns <= now_mono_ns && !held(b, generation) && ready(arg, b))
+        if (b->state != HRS_B_IN_FLIGHT && b->retry_at_mono_ns <= now_mono_ns && !held(b, generation) && ready(arg, b))
             return b;
     return NULL;
 }
@@ -535,7 +535,7 @@ int64_t hrs_spool_next_retry(struct hrs_spool *sp, int64_t now_mono_ns)
         return sp->retry_due_mono_ns;
     sp->retry_due_mono_ns = INT64_MAX;
     for (const struct hrs_batch *b = sp->first; b != NULL; b = b->next)
-        if (b->state == HRS_B_SEALED && b->retry_at_mono_ns > now_mono_ns && b->retry_at_mono_ns < sp->retry_due_mono_ns)
+        if (b->state != HRS_B_IN_FLIGHT && b->retry_at_mono_ns > now_mono_ns && b->retry_at_mono_ns < sp->retry_due_mono_ns)
             sp->retry_due_mono_ns = b->retry_at_mono_ns;
     return sp->retry_due_mono_ns;
 }
@@ -602,17 +602,23 @@ static void back(struct hrs_spool *sp, struct hrs_batch *b, enum hrs_bstate stat
     b->state = state;
 }
 
-void hrs_spool_retry(struct hrs_spool *sp, struct hrs_batch *b, int64_t at_mono_ns)
+static void wait_until(struct hrs_spool *sp, struct hrs_batch *b, int64_t at_mono_ns)
 {
-    back(sp, b, HRS_B_SEALED);
     b->retry_at_mono_ns = at_mono_ns;
     if (at_mono_ns < sp->retry_due_mono_ns)
         sp->retry_due_mono_ns = at_mono_ns;
 }
 
-void hrs_spool_park(struct hrs_spool *sp, struct hrs_batch *b)
+void hrs_spool_retry(struct hrs_spool *sp, struct hrs_batch *b, int64_t at_mono_ns)
+{
+    back(sp, b, HRS_B_SEALED);
+    wait_until(sp, b, at_mono_ns);
+}
+
+void hrs_spool_park(struct hrs_spool *sp, struct hrs_batch *b, int64_t at_mono_ns)
 {
     back(sp, b, HRS_B_PARKED);
+    wait_until(sp, b, at_mono_ns);
 }
 
 /* (4) The collector reads in order, so a batch that ends connections comes to be the first in flight: those before it are
@@ -647,9 +653,12 @@ void hrs_spool_lost(struct hrs_spool *sp, bool badly, int64_t now_mono_ns)
 
     if (b != NULL)
         blame(sp, b, now_mono_ns);
-    for (b = sp->first; b != NULL; b = b->next)
+    for (b = sp->first; b != NULL; b = b->next) {
+        if (b->state == HRS_B_PARKED)
+            b->retry_at_mono_ns = 0;
         if (b->state != HRS_B_SEALED)
             back(sp, b, HRS_B_SEALED);
+    }
 }
 
 uint64_t hrs_spool_held(const struct hrs_spool *sp, const struct hrp_id *generation)

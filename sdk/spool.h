@@ -3,7 +3,7 @@
  * or none, in which case the bytes stay on the heap.
  *
  *   SEALED > IN_FLIGHT [hrs_spool_sent]       IN_FLIGHT > SEALED [hrs_spool_lost, hrs_spool_retry]
- *   IN_FLIGHT > PARKED [hrs_spool_park]       PARKED > SEALED    [hrs_spool_lost]
+ *   IN_FLIGHT > PARKED [hrs_spool_park]       PARKED > SEALED    [hrs_spool_lost], > IN_FLIGHT [when its time has come]
  *   IN_FLIGHT > gone   [hrs_spool_acked]      SEALED, PARKED > drops [evict_oldest, inside hrs_spool_add]
  *
  * Promises:
@@ -45,7 +45,7 @@ struct hrs_batch {
     bool published, sent;            /* sent: ever, so its outcome may be unknown */
     bool merged;                     /* drops of several batches: its spans have holes */
     struct hrp_id sent_to;           /* when sent: the store generation */
-    int64_t retry_at_mono_ns;        /* not before, when SEALED */
+    int64_t retry_at_mono_ns;        /* not before, when SEALED or PARKED */
     uint32_t blamed;                 /* connections that ended badly while it was the first in flight */
     uint8_t *bytes;                  /* or NULL: to be read back from storage */
     uint32_t n_spans;
@@ -92,7 +92,7 @@ void hrs_spool_sent(struct hrs_spool *sp, struct hrs_batch *b, const struct hrp_
 struct hrs_batch *hrs_spool_find(const struct hrs_spool *sp, const struct hrp_id *inc, uint64_t id); /* NULL: none */
 void hrs_spool_acked(struct hrs_spool *sp, struct hrs_batch *b);   /* durable: deleted everywhere */
 void hrs_spool_retry(struct hrs_spool *sp, struct hrs_batch *b, int64_t at_mono_ns);
-void hrs_spool_park(struct hrs_spool *sp, struct hrs_batch *b);
+void hrs_spool_park(struct hrs_spool *sp, struct hrs_batch *b, int64_t at_mono_ns); /* until then, or the next connection */
 /* Connection gone: all in flight or parked is to be sent again. badly: the peer or the network ended it, not a goodbye. */
 void hrs_spool_lost(struct hrs_spool *sp, bool badly, int64_t now_mono_ns);
 uint64_t hrs_spool_held(const struct hrs_spool *sp, const struct hrp_id *generation);    /* how many wait for another store */

@@ -192,6 +192,7 @@ static void adopt(struct sim_client *c)
         if (!f->there || f->locked_by != NULL || f->host != c->host || c->agent.spool.n_incs > MAX_ADOPTED)
             continue;
         r = sim_folder_adopt(f, c);
+        s->seen[SIM_ADOPTED] += r == 0;
         if (r == 0)
             sim_trace(s, "client %u adopts folder %u (%zu batches)", c->slot, i, f->n_files);
         else if (r != HR_EIO && r != HR_ENOMEM && r != HR_ENOSPC)
@@ -306,6 +307,8 @@ void sim_client_lost(struct sim_client *c, const char *why)
 void sim_client_kill(struct sim_client *c)
 {
     sim_trace(c->s, "client %u is dead", c->slot);
+    c->s->seen[SIM_KILLS]++;
+    c->s->seen[SIM_KILLS_INSIDE] += c->dying;
     sim_net_leave(c, sim_below(c->s, 2) == 0);
     sim_disk_killed(c);
     hrs_agent_fini(&c->agent);

@@ -259,6 +259,40 @@ void sim_disk_killed(struct sim_client *c)
     }
 }
 
+static void copy_buf(struct hrp_buf *to, const struct hrp_buf *from)
+{
+    *to = (struct hrp_buf)HRP_BUF_INIT;
+    hrp_put_bytes(to, from->p, from->n);
+}
+
+/* An image of a machine, with what a dead process left on it, is started once more: two owners send the same rows, batched
+ * by each as it comes, and each lets the other's batches be. */
+void sim_disk_clone(struct sim *s)
+{
+    struct sim_folder *f = &s->folders[sim_below(s, s->n_folders + 1u)], *copy = &s->folders[s->n_folders];
+
+    if (f == copy || s->n_folders >= SIM_FOLDERS - SIM_CLIENTS || !f->there || f->locked_by != NULL || f->lossy)
+        return;
+    for (unsigned i = 0; i < s->n_folders; i++)
+        if (s->folders[i].there && s->folders[i].host != f->host && hrp_id_cmp(&s->folders[i].id, &f->id) == 0)
+            return; /* a folder has one of a name */
+    sim_trace(s, "folder %u is cloned", (unsigned)(f - s->folders));
+    s->seen[SIM_CLONES]++;
+    s->n_folders++;
+    *copy = (struct sim_folder){.s = s, .host = 1 - f->host, .id = f->id, .there = true, .n_lanes = f->n_lanes};
+    copy_buf(&copy->meta, &f->meta);
+    copy_buf(&copy->types, &f->types);
+    copy_buf(&copy->store, &f->store);
+    for (size_t i = 0; i < f->n_files; i++)
+        write_file(copy, f->files[i].id, f->files[i].p, f->files[i].n);
+    for (uint32_t i = 0; i < f->n_lanes; i++) {
+        if (f->lanes[i].region == NULL)
+            continue;
+        copy->lanes[i].region = make_region(s->k.ring_bytes, &copy->lanes[i].n_bytes);
+        memcpy(copy->lanes[i].region, f->lanes[i].region, f->lanes[i].n_bytes);
+    }
+}
+
 /* Batches are whole, damaged, cut or gone; lanes are there or not. Meta and types were written long before. */
 static void lose_power(struct sim *s, struct sim_folder *f)
 {

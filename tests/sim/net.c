@@ -62,6 +62,7 @@ void sim_net_cut(struct sim *s, struct sim_link *l)
     unsigned what = (unsigned)sim_below(s, 6);
 
     sim_trace(s, "link %llu is cut (%u)", (unsigned long long)l->id, what);
+    s->seen[SIM_CUTS]++;
     if (what == 0) {
         drop_tail(s, &l->up);
         l->up.cut = true;

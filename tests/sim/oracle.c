@@ -327,6 +327,11 @@ void sim_oracle_end(struct sim *s)
         return;
     for (unsigned i = 0; i < s->n_folders && s->failure[0] == '\0'; i++)
         check_folder(s, i, st);
+    for (uint32_t i = 0; i < st->n_lines; i++) {
+        s->seen[SIM_ROWS] += st->lines[i].accepted;
+        s->seen[SIM_TRIMMED] += st->lines[i].trimmed;
+        s->seen[SIM_EVICTED] += st->lines[i].dropped[HRP_DROP_EVICTED];
+    }
     if (s->failure[0] == '\0')
         check_reasons(s, st);
     hrd_status_unref(st);

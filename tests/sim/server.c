@@ -38,6 +38,7 @@ void sim_server_crash(struct sim *s)
     struct sim_server *v = &s->server;
 
     sim_trace(s, "the collector crashes");
+    s->seen[SIM_CRASHES]++;
     for (struct sim_link *l = s->links; l != NULL; l = l->next) {
         if (l->session == NULL)
             continue;
@@ -64,6 +65,22 @@ static void soon(struct sim *s, int64_t *at, int64_t most_ns)
         *at = sim_soon(s, most_ns);
 }
 
+/* A batch that is sent back undecided: over a quota, or for want of memory. */
+static bool send_back(struct sim *s, struct hrd_msg *msg)
+{
+    struct hrd_batch_msg *bat = (struct hrd_batch_msg *)msg;
+
+    if (msg->type != HRD_MSG_BATCH || !s->k.retries || s->quiet || !sim_chance(s, 80))
+        return false;
+    bat->code = sim_chance(s, 700) ? HRD_RETRY : HRD_PARK;
+    bat->error = HR_EFULL;
+    msg->type = HRD_MSG_COMMITTED;
+    hrd_msgs_add(&s->server.answers, msg);
+    soon(s, &s->server.answer_ns, 20 * SIM_MS);
+    s->seen[SIM_SENT_BACK]++;
+    return true;
+}
+
 /* What a session wants after an event. */
 static void serve(struct sim *s, struct sim_link *l)
 {
@@ -71,6 +88,8 @@ static void serve(struct sim *s, struct sim_link *l)
     struct hrd_msg *msg;
 
     while ((msg = hrd_session_take(l->session)) != NULL) {
+        if (send_back(s, msg))
+            continue;
         hrd_msgs_add(&s->server.inbox, msg);
         soon(s, &s->server.commit_ns, 20 * SIM_MS);
     }
@@ -133,6 +152,7 @@ static void commit(struct sim *s)
         return;
     }
     sim_trace(s, "a write failed: %s", hr_strerror(r));
+    s->seen[SIM_FAILED_WRITES]++;
     if (s->k.crashes && !s->quiet && sim_below(s, 3) == 0) {
         sim_server_crash(s);
         return;

@@ -80,6 +80,7 @@ struct sim_folder *sim_folder_new(struct sim *s, struct sim_client *c); /* with 
 int sim_folder_adopt(struct sim_folder *f, struct sim_client *c);      /* into c's agent */
 void sim_folder_removed(struct sim_folder *f);
 void sim_disk_killed(struct sim_client *c);    /* lets its folders go, as they were when it died */
+void sim_disk_clone(struct sim *s); /* a folder that nobody has is on two machines from now on */
 void sim_disk_reboot(struct sim *s, unsigned host); /* all of the host's processes are dead */
 void sim_disk_free(struct sim *s);
 
@@ -157,12 +158,16 @@ int64_t sim_server_next(const struct sim *s);
 void sim_server_run(struct sim *s);
 
 /* ---- the world ---- */
+enum sim_seen { /* what came up, summed over all lives: a simulation that meets no trouble proves nothing */
+    SIM_ROWS, SIM_TRIMMED, SIM_EVICTED, SIM_KILLS, SIM_KILLS_INSIDE, SIM_CRASHES, SIM_FAILED_WRITES, SIM_CUTS, SIM_ADOPTED, SIM_SENT_BACK,
+    SIM_REBOOTS, SIM_CLONES, SIM_SEEN_N
+};
 struct sim_knobs { /* chosen by the seed; chances are in 1,000 */
     unsigned n_clients, n_hosts, n_calls;
     uint64_t ring_bytes, cap_bytes, window_bytes, group_bytes;
     uint32_t batch_rows;
     int64_t batch_age_ns, fault_every_ns, delay_ns;
-    bool cuts, kills, kills_inside, crashes, commit_fails, disk_full, disk_errors, reboots, clock_jumps, memory_fails;
+    bool cuts, kills, kills_inside, crashes, commit_fails, disk_full, disk_errors, reboots, clock_jumps, memory_fails, retries, clones;
 };
 struct sim {
     uint64_t seed, random;
@@ -177,6 +182,7 @@ struct sim {
     struct sim_link *links;
     uint64_t next_link;
     struct sim_server server;
+    uint64_t seen[SIM_SEEN_N];
     char failure[512];             /* "": none */
 };
 uint64_t sim_below(struct sim *s, uint64_t n);              /* 0..n-1 */
@@ -198,7 +204,7 @@ void sim_oracle_commit(struct sim *s); /* after each: the ledger balances and ag
 void sim_oracle_end(struct sim *s);    /* all of it */
 
 /* One life. True: all held; else s->failure of the returned text (static) says what did not. */
-const char *sim_run(uint64_t seed, bool trace);
+const char *sim_run(uint64_t seed, bool trace, uint64_t seen[SIM_SEEN_N]);
 int sim_open_types(void);
 void sim_close_types(void);
 #endif

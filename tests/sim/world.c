@@ -125,6 +125,8 @@ static void choose(struct sim *s)
     k->reboots = sim_below(s, 8) == 0;
     k->clock_jumps = half(s);
     k->memory_fails = half(s);
+    k->retries = half(s);
+    k->clones = half(s);
 }
 
 /* ---- faults ---- */
@@ -153,6 +155,7 @@ static void reboot(struct sim *s)
     unsigned host = (unsigned)sim_below(s, s->k.n_hosts);
 
     sim_trace(s, "host %u loses power", host);
+    s->seen[SIM_REBOOTS]++;
     for (unsigned i = 0; i < SIM_CLIENTS; i++)
         if (s->clients[i].state != SIM_DEAD && s->clients[i].host == host)
             sim_client_kill(&s->clients[i]);
@@ -190,7 +193,7 @@ static void fault_of_a_process(struct sim *s, unsigned kind)
 
 static void fault(struct sim *s)
 {
-    unsigned kind = (unsigned)sim_below(s, 10);
+    unsigned kind = (unsigned)sim_below(s, 11);
 
     s->fault_ns = sim_soon(s, 2 * s->k.fault_every_ns);
     if (kind == 0 && s->k.cuts)
@@ -205,6 +208,8 @@ static void fault(struct sim *s)
         jump(s);
     else if (kind == 9 && s->k.reboots)
         reboot(s);
+    else if (kind == 10 && s->k.clones && s->k.n_hosts == 2)
+        sim_disk_clone(s);
 }
 
 /* ---- the two parts ---- */
@@ -314,7 +319,7 @@ static void live(struct sim *s)
         sim_fail(s, "what was logged did not arrive, though all is well since long");
 }
 
-const char *sim_run(uint64_t seed, bool trace)
+const char *sim_run(uint64_t seed, bool trace, uint64_t seen[SIM_SEEN_N])
 {
     static char failure[512];
     struct sim *s = calloc(1, sizeof *s);
@@ -346,6 +351,8 @@ const char *sim_run(uint64_t seed, bool trace)
     s->server.log->ops->close(s->server.log);
     sim_disk_free(s);
     memcpy(failure, s->failure, sizeof failure);
+    for (unsigned i = 0; i < SIM_SEEN_N; i++)
+        seen[i] += s->seen[i];
     free(s);
     return failure[0] != '\0' ? failure : NULL;
 }
