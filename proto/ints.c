@@ -156,12 +156,14 @@ static struct range range_of(const uint64_t *v, size_t n)
 /* Widths of blocks of 16 values v[i] - back * v[i - 1] - base, before division by scale. */
 static void block_widths(const uint64_t *v, size_t n, bool delta, uint64_t base, uint64_t scale, uint8_t *ret)
 {
+    const uint64_t *before = delta ? v - 1 : v;
+
     for (size_t i = 0; i < n; i += MIN_BLOCK) {
         size_t end = i + MIN_BLOCK < n ? i + MIN_BLOCK : n;
         uint64_t most = 0;
 
         for (size_t j = i; j < end; j++) {
-            uint64_t x = v[j] - base - (delta ? v[j - 1] : 0);
+            uint64_t x = v[j] - base - (delta ? before[j] : 0);
 
             most = x > most ? x : most;
         }
@@ -272,11 +274,12 @@ static bool plan_simple(struct hrp_widths *s, const uint64_t *v, size_t n, const
 /* Bits are filled from the least of the first byte on. Hot: pointers, into room that was reserved for the whole stream. */
 static inline uint8_t *pack(uint8_t *p, const uint64_t *v, size_t n, unsigned width, bool delta, uint64_t base, const struct divisor *d)
 {
+    const uint64_t *before = delta ? v - 1 : v;
     uint64_t acc = 0;
     unsigned held = 0;
 
     for (size_t i = 0; i < n; i++) {
-        uint64_t x = v[i] - base - (delta ? v[i - 1] : 0);
+        uint64_t x = v[i] - base - (delta ? before[i] : 0);
 
         if (d != NULL)
             x = divide(d, x);
