@@ -4,3 +4,4 @@ headrace_fuzz(http SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_http.c LIBS hea
 headrace_fuzz(batch SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_batch.c LIBS test_batches MAX_LEN 8192)
 add_executable(make_batch_corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/make_batch_corpus.c)
 target_link_libraries(make_batch_corpus PRIVATE test_batches)
+headrace_fuzz(session SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_session.c LIBS test_session_kit MAX_LEN 8192)
