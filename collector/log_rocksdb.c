@@ -313,11 +313,10 @@ static int make_aside(struct rocks_log *k, char *name, size_t n_name)
 }
 
 /* Nothing is salvaged before its copy is on disk: what mode 3 skips is then still there for a person to look at. */
-static int copy_aside(struct rocks_log *k, struct hrd_log_damage *damage, struct hr_error *err)
+static int copy_aside(struct rocks_log *k, char name[32], struct hrd_log_damage *damage, struct hr_error *err)
 {
     struct aside a = {.from_fd = -1, .to_fd = -1, .damage = damage};
-    char name[32];
-    int r = make_aside(k, name, sizeof name);
+    int r = make_aside(k, name, 32);
 
     if (r == 0)
         r = hrp_open_at(k->dir_fd, name, O_RDONLY | O_DIRECTORY, 0, &a.to_fd);
@@ -339,6 +338,7 @@ static int copy_aside(struct rocks_log *k, struct hrd_log_damage *damage, struct
 static int open_or_salvage(struct rocks_log *k, struct hrd_log_damage *damage, struct hr_error *err)
 {
     struct hr_error first = {0, ""};
+    char name[32] = "";
     int r = check_families(k, err);
 
     if (r != 0)
@@ -349,11 +349,11 @@ static int open_or_salvage(struct rocks_log *k, struct hrd_log_damage *damage, s
             *err = first;
         return r;
     }
-    r = copy_aside(k, damage, err);
+    r = copy_aside(k, name, damage, err);
     if (r == 0)
         r = open_db(k, WAL_SALVAGE, err);
     if (r == 0)
-        snprintf(damage->text, sizeof damage->text, "%.250s", first.text);
+        snprintf(damage->text, sizeof damage->text, "%.180s; its log is kept in %s/", first.text, name);
     return r;
 }
 

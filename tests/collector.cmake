@@ -15,5 +15,6 @@ endif()
 # the commit path
 add_library(test_commit_kit STATIC support/commit_kit.c)
 target_link_libraries(test_commit_kit PUBLIC test_schemas headraced_core)
+headrace_test(unit_log unit SOURCES unit/test_log.c LIBS headraced_core)
 headrace_test(unit_committer unit SOURCES unit/test_committer.c LIBS test_commit_kit)
 headrace_test(property_exactly_once property SOURCES property/test_exactly_once.c LIBS test_commit_kit)
