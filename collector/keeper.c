@@ -77,7 +77,9 @@ static void fill_group(struct hrd_keeper *k, struct hrd_group *g)
 /* The group that was out is durable, or was not written at all: then all in it is as changed as before. */
 static void end_flight(struct hrd_keeper *k, bool written)
 {
-    for (struct kp_stream *st = k->streams; st != k->streams + k->n_streams; st++) {
+    for (uint32_t i = 0; i < k->n_streams; i++) {
+        struct kp_stream *st = &k->streams[i];
+
         for (struct kp_minute *min = st->minutes; min != NULL; min = min->next) {
             min->dirty |= min->in_flight && !written;
             min->in_flight = false;

@@ -145,38 +145,6 @@ static int recount(struct hrd_keeper *k, uint32_t stream_id, struct kp_stream *s
     return 0;
 }
 
-/* Where the stream's blocks end now. */
-static int find_end(struct hrd_keeper *k, uint32_t stream_id, uint64_t *ret)
-{
-    const struct hrd_log_ops *ops = k->cfg.log->ops;
-    struct hrd_block_head head;
-    struct hrd_snapshot *snap;
-    struct hrd_iter *it;
-    const uint8_t *key, *value;
-    uint8_t last[12];
-    size_t n_key, n_value, used;
-    int r = ops->snapshot(k->cfg.log, &snap);
-
-    if (r != 0)
-        return r;
-    hrd_block_key(stream_id, UINT64_MAX, last);
-    r = ops->iter_back(snap, HRD_CF_INDEX, last, sizeof last, &it);
-    if (r == 0) {
-        r = ops->next(it, &key, &n_key, &value, &n_value);
-        *ret = 0;
-        if (r == 1 && n_key == sizeof last && memcmp(key, last, 4) == 0) {
-            *ret = UINT64_MAX; /* its head is damaged: all is before it */
-            if (hrd_block_head_read(value, n_value, &head, &used) == 0) {
-                *ret = head.first_offset + head.n_rows;
-                hrd_block_head_fini(&head);
-            }
-        }
-        ops->iter_free(it);
-    }
-    ops->snapshot_free(snap);
-    return r < 0 ? r : 0;
-}
-
 int kp_load(struct hrd_keeper *k, struct hr_error *err)
 {
     uint32_t n = hrd_registry_n_streams(k->cfg.registry);
@@ -193,7 +161,7 @@ int kp_load(struct hrd_keeper *k, struct hr_error *err)
             r = recount(k, id, st);
         }
         if (r == 0)
-            r = find_end(k, id, &st->end);
+            r = hrd_stream_end(k->cfg.log, id, &st->end);
     }
     if (r != 0)
         hr_error_set(err, r, "keeper: the profiles can't be read: %s", hr_strerror(r));

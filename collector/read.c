@@ -192,7 +192,21 @@ static bool selection_fits(const struct hrd_block_head *h, const struct hrp_batc
     return n == h->n_rows;
 }
 
-int hrd_reader_next(struct hrd_reader *r, const struct hrd_read_block **ret, struct hrd_gap *ret_gap)
+/* The block found, with its batch. A damaged one becomes a gap. */
+static int load_or_gap(struct hrd_reader *r, struct hrd_snapshot *snap, const struct place *p, struct hrd_gap *ret_gap)
+{
+    int e = load(r, snap);
+
+    if (e == 0 && !selection_fits(&r->block.head, r->block.batch))
+        e = HR_ECORRUPT;
+    if (e == HR_ECORRUPT) {
+        *ret_gap = (struct hrd_gap){r->offset, p->end, "damaged"};
+        return 2;
+    }
+    return e == 0 ? 1 : e;
+}
+
+static int next(struct hrd_reader *r, bool whole, const struct hrd_read_block **ret, struct hrd_gap *ret_gap)
 {
     struct place p = {.found = false};
     struct hrd_snapshot *snap;
@@ -203,20 +217,58 @@ int hrd_reader_next(struct hrd_reader *r, const struct hrd_read_block **ret, str
     drop_block(r);
     e = find(r, snap, &p, ret_gap);
     if (e == 1) {
-        e = load(r, snap);
-        if (e == 0 && !selection_fits(&r->block.head, r->block.batch))
-            e = HR_ECORRUPT;
-        if (e == 0) {
+        e = whole ? load_or_gap(r, snap, &p, ret_gap) : 1;
+        if (e == 1)
             *ret = &r->block;
-            e = 1;
-        } else if (e == HR_ECORRUPT) {
-            *ret_gap = (struct hrd_gap){r->offset, p.end, "damaged"};
-            e = 2;
-        }
         if (e > 0)
             r->offset = p.end;
     }
     r->log->ops->snapshot_free(snap);
+    return e;
+}
+
+int hrd_reader_next(struct hrd_reader *r, const struct hrd_read_block **ret, struct hrd_gap *ret_gap) { return next(r, true, ret, ret_gap); }
+
+int hrd_reader_next_head(struct hrd_reader *r, const struct hrd_read_block **ret, struct hrd_gap *ret_gap)
+{
+    return next(r, false, ret, ret_gap);
+}
+
+static int last_end(const struct hrd_log_ops *ops, struct hrd_iter *it, const uint8_t mine[12], uint64_t *ret)
+{
+    const uint8_t *key, *value;
+    struct hrd_block_head head;
+    size_t n_key, n_value, used;
+    int e = ops->next(it, &key, &n_key, &value, &n_value);
+
+    *ret = 0;
+    if (e < 0 || e == 0 || n_key != 12 || memcmp(key, mine, 4) != 0)
+        return e < 0 ? e : 0;
+    *ret = UINT64_MAX;
+    e = hrd_block_head_read(value, n_value, &head, &used);
+    if (e == 0) {
+        *ret = head.first_offset + head.n_rows;
+        hrd_block_head_fini(&head);
+    }
+    return e == HR_ENOMEM ? e : 0;
+}
+
+int hrd_stream_end(struct hrd_log *log, uint32_t stream_id, uint64_t *ret)
+{
+    struct hrd_snapshot *snap;
+    struct hrd_iter *it;
+    uint8_t last[12];
+    int e = log->ops->snapshot(log, &snap);
+
+    if (e != 0)
+        return e;
+    hrd_block_key(stream_id, UINT64_MAX, last);
+    e = log->ops->iter_back(snap, HRD_CF_INDEX, last, sizeof last, &it);
+    if (e == 0) {
+        e = last_end(log->ops, it, last, ret);
+        log->ops->iter_free(it);
+    }
+    log->ops->snapshot_free(snap);
     return e;
 }
 

@@ -19,6 +19,8 @@ int hrd_reader_open(struct hrd_log *log, struct hrd_registry *reg, uint32_t stre
 /* 1: *ret is the block that holds the cursor's offset, or the first after it; 0: end for now, call again later;
  * 2: *ret_gap, the cursor is moved past it; HR_E*: the store (HR_EAGAIN: reopening). */
 int hrd_reader_next(struct hrd_reader *r, const struct hrd_read_block **ret, struct hrd_gap *ret_gap);
+/* As hrd_reader_next, by the head alone: the block is passed without being read, (*ret)->batch is NULL. */
+int hrd_reader_next_head(struct hrd_reader *r, const struct hrd_read_block **ret, struct hrd_gap *ret_gap);
 /* Only blocks that may hold rows within these times are read; the others are passed by their heads. [since, until). */
 struct hrd_times {
     int64_t event_since_ns, event_until_ns, receive_since_ns, receive_until_ns;
@@ -27,6 +29,9 @@ struct hrd_times {
 void hrd_reader_times(struct hrd_reader *r, const struct hrd_times *times);
 uint64_t hrd_reader_offset(const struct hrd_reader *r);  /* next offset wanted */
 void hrd_reader_free(struct hrd_reader *r);
+
+/* One past the last offset of the stream; 0: it has no block; UINT64_MAX: the last head can't be read. */
+int hrd_stream_end(struct hrd_log *log, uint32_t stream_id, uint64_t *ret);
 
 /* Rows of one block, selected ones only, offset >= from. */
 struct hrd_rows;
