@@ -210,7 +210,7 @@ int hr_options_set(hr_options *opt, const char *name, const char *value, struct 
     const struct option *o;
     char range[64];
     int64_t number;
-    size_t i;
+    size_t i = 0; /* gcc does not see that find sets it */
     int r;
 
     if (opt == NULL || name == NULL || value == NULL)
