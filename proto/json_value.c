@@ -42,7 +42,7 @@ int hrp_jr_expected(struct reader *rd, const struct place *here, struct hrp_lex 
     char found[128], sentence[320];
 
     hrp_lex_describe(at, found, sizeof found);
-    snprintf(sentence, sizeof sentence, "expected %s, found %s", what, found);
+    snprintf(sentence, sizeof sentence, "expected %.170s, found %s", what, found);
     return hrp_jr_wrong(rd, here, sentence);
 }
 
@@ -52,7 +52,7 @@ int hrp_jr_syntax(struct reader *rd, const struct place *here, const char *what)
 
     if (rd->lex.p == rd->lex.end || (unsigned char)*rd->lex.p >= 0x20)
         hrp_lex_describe(rd->lex, found, sizeof found);
-    snprintf(sentence, sizeof sentence, "not JSON at byte %zu: expected %s, found %s", (size_t)(rd->lex.p - rd->lex.start), what, found);
+    snprintf(sentence, sizeof sentence, "not JSON at byte %zu: expected %.130s, found %s", (size_t)(rd->lex.p - rd->lex.start), what, found);
     return hrp_jr_wrong(rd, here, sentence);
 }
 
