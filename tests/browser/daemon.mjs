@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const bin = (name) => join(process.env.HEADRACE_BUILD, 'bin', name)
+const bin = (name) => (name === 'headraced' && process.env.HEADRACED) || join(process.env.HEADRACE_BUILD, 'bin', name)
 
 export async function until(what, fn) {
   const deadline = Date.now() + 60000

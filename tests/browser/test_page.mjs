@@ -72,14 +72,14 @@ const tests = {
     assert.deepEqual(fields.map((row) => row[0]), ['page', 'visitor', 'tags'])
     assert.deepEqual(fields.map((row) => row[2]), ['100 %', '100 %', '20.0 %'])
     assert.deepEqual(fields.map((row) => row[8]), total.fields.map((f) => grouped(f.distinct)))
-    assert.deepEqual(fields[1].slice(5, 8), ['0', (349.26).toLocaleString('en-US', { maximumSignificantDigits: 4 }), '699'].map((v, i) =>
-      i === 1 ? total.fields[1].mean.toLocaleString('en-US', { maximumSignificantDigits: 4 }) : v))
+    const visitor = total.fields.find((f) => f.path === 'visitor')
+    assert.deepEqual(fields[1].slice(5, 8), ['0', visitor.mean.toLocaleString('en-US', { maximumSignificantDigits: 4 }), '699'])
     assert.equal(fields[0][5], '4 B')
     await page.until(() => document.getElementById('newest').tBodies[0].rows.length === 5)
     const [offset, , app, data] = (await shown(page, 'newest'))[0]
     assert.equal(offset, grouped(29999))
     assert.equal(app, 'web 1.4')
-    assert.match(data, /^{"page":"\/p\/\d+","visitor":\d+,/)
+    assert.match(data, /^{"page":"\/p\/\d+","visitor":\d+}$/)
     quiet(page)
   },
 
@@ -98,16 +98,12 @@ const tests = {
     const page = await browser.page()
     await page.goto(daemon.http)
     await page.until(() => document.getElementById('streams').tBodies[0].rows.length === 2)
-    const sending = (async () => {
-      for (let i = 0; i < 100 && !sending.done; i++) {
-        daemon.send(VISIT, 'shop.PageVisited', many(3000, visit), { app: 'web' })
-        await new Promise((resolve) => setImmediate(resolve))
-        await page.value('1')
-        if (!/^[–0]$/.test(await page.value(() => document.getElementById('total-rate').textContent))) return
-      }
-      assert.fail('the rate stayed 0')
-    })()
-    await sending
+    let rate = '–'
+    for (let i = 0; /^[–0]$/.test(rate) && i < 200; i++) { // one of the page's looks falls after events that came since the last
+      daemon.send(VISIT, 'shop.PageVisited', many(3000, visit), { app: 'web' })
+      rate = await page.value(() => document.getElementById('total-rate').textContent)
+    }
+    assert.match(rate, /^[\d,.]+K?$/)
     assert.match(await page.value(() => document.querySelector('#flow .line').getAttribute('d')), /^M[\d. ]+/)
     assert.match(await page.value(() => document.querySelector('#streams svg').getAttribute('aria-label')), /^Events per second of shop\./)
     quiet(page)
