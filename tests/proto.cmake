@@ -34,3 +34,6 @@ if(HEADRACE_COLLECTOR)
     headrace_test(unit_json unit SOURCES unit/test_json.c LIBS test_schemas hrp_json)
     headrace_test(property_json property SOURCES property/test_json.c LIBS test_batches hrp_json)
 endif()
+add_executable(bench_batch bench/bench_batch.c) # run by hand, in a release build
+target_link_libraries(bench_batch PRIVATE test_schemas)
+set_target_properties(bench_batch PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
