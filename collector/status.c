@@ -1,5 +1,6 @@
 #include "status.h"
 #include "alloc.h"
+#include <string.h>
 
 struct hrd_status *hrd_status_ref(struct hrd_status *s)
 {
@@ -82,15 +83,15 @@ static int copy_producers(const struct hrd_status *s, struct hrd_status *ret)
 
 int hrd_status_copy(const struct hrd_status *s, struct hrd_status **ret)
 {
-    struct hrd_status *copy = hrp_memdup(s, sizeof *s);
+    struct hrd_status *copy = hrp_calloc(1, sizeof *copy);
 
     if (copy == NULL)
         return HR_ENOMEM;
-    copy->refs = 1;
-    copy->n_streams = copy->n_lines = copy->n_producers = 0;
-    copy->streams = NULL;
-    copy->lines = NULL;
-    copy->producers = NULL;
+    copy->refs = 1; /* field by field: other threads count references of s meanwhile */
+    copy->commits = s->commits;
+    copy->time_ns = s->time_ns;
+    copy->ready = s->ready;
+    memcpy(copy->reason, s->reason, sizeof copy->reason);
     if (copy_streams(s, copy) != 0 || copy_lines(s, copy) != 0 || copy_producers(s, copy) != 0) {
         hrd_status_unref(copy);
         return HR_ENOMEM;
