@@ -6,6 +6,8 @@ import { History, slots } from './history.js'
 import { byId, make, setText, should0, table } from './view.js'
 
 const EVERY_MS = 2000
+const FIRST_MS = 700       // the second look, which gives the first rate
+const MOST_ROWS = 200      // of a table; the API has all
 const DETAIL_EVERY_MS = 6000
 const PATIENCE_MS = 8000
 
@@ -24,7 +26,10 @@ const droppedOf = (line) => sum(Object.values(line.dropped), (n) => n)
 
 async function get(path) {
   const answer = await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS), cache: 'no-store' })
-  if (!answer.ok) throw new Error(`${path}: status ${answer.status}`)
+  if (!answer.ok) {
+    const { error } = await answer.json().catch(() => ({ error: { text: `status ${answer.status}` } }))
+    throw Object.assign(new Error(error.text), { answered: true })
+  }
   return answer
 }
 const json = async (path) => (await get(path)).json()
@@ -36,7 +41,7 @@ function choose(name) {
   history.replaceState(null, '', `#${encodeURIComponent(name)}`)
   detailMs = -Infinity
   drawStreams()
-  refreshDetail()
+  refreshDetail().catch(unreachable)
 }
 
 const drawStreamRows = table('streams', {
@@ -66,7 +71,11 @@ const drawStreamRows = table('streams', {
   },
 })
 
-const drawStreams = () => drawStreamRows(streams, (s) => s.name)
+// Those that most events came to, when there are too many to show.
+function drawStreams() {
+  const shown = streams.length <= MOST_ROWS ? streams : [...streams].sort((a, b) => b.rows - a.rows).slice(0, MOST_ROWS)
+  drawStreamRows(shown, (s) => s.name)
+}
 
 function takeStreams(answer, atMs) {
   streams = answer.streams
@@ -143,6 +152,8 @@ function drawReadiness(answer) {
   setText(byId('version'), `headraced ${answer.version}, up ${duration((nowMs() - Date.parse(answer.started)) / 1000)}`)
 }
 
+const only = (items) => (items.length > MOST_ROWS ? `, the first ${MOST_ROWS}` : '')
+
 function draw(answer, ledger, producers, sinks) {
   const lines = ledger.lines
   const unbalanced = lines.filter((l) => l.logged !== l.accepted + l.quarantined + droppedOf(l) + l.in_flight + l.missing).length
@@ -151,12 +162,13 @@ function draw(answer, ledger, producers, sinks) {
   byId('figures').hidden = !byId('welcome').hidden
   drawTotals(answer, lines)
   drawStreams()
-  drawLedger(lines, (l) => JSON.stringify([l.stream, l.app, l.version]))
+  drawLedger(lines.slice(0, MOST_ROWS), (l) => JSON.stringify([l.stream, l.app, l.version]))
   setText(byId('balance'), lines.length === 0 ? 'empty' : unbalanced === 0 ? '✓ balances' : `✗ ${unbalanced} of ${lines.length} lines do not add up`)
   byId('balance').dataset.tone = lines.length === 0 ? '' : unbalanced === 0 ? 'good' : 'bad'
-  drawProducers(producers, (p) => p.incarnation)
+  drawProducers(producers.slice(0, MOST_ROWS), (p) => p.incarnation)
   const connected = producers.filter((p) => p.connected).length
-  setText(byId('producers-sub'), `${count(connected)} connected, ${count(producers.length - connected)} closed or away; one line for each start of a client.`)
+  setText(byId('producers-sub'), `${count(connected)} connected, ${count(producers.length - connected)} closed or away; one line for each start of a client${only(producers)}.`)
+  setText(byId('ledger-note'), lines.length > MOST_ROWS ? `The first ${MOST_ROWS} of ${count(lines.length)} lines; /api/v1/ledger has all.` : '')
   byId('sinks-part').hidden = sinks.length === 0
   drawSinks(sinks, (s) => s.name)
 }
@@ -178,10 +190,11 @@ async function refreshDetail() {
 
 function unreachable(error) {
   const since = heardMs === null ? '' : ` Figures below are of ${clock(heardMs)} UTC.`
-  setText(byId('trouble'), `The collector does not answer (${error.message}). Asking again every ${EVERY_MS / 1000} seconds.${since}`)
+  const what = error.answered ? `The collector cannot tell all: ${error.message}.` : `The collector does not answer (${error.message}).`
+  setText(byId('trouble'), `${what} Asking again every ${EVERY_MS / 1000} seconds.${since}`)
   byId('trouble').hidden = false
   byId('readiness').dataset.tone = 'bad'
-  setText(byId('readiness'), 'unreachable')
+  setText(byId('readiness'), error.answered ? 'in trouble' : 'unreachable')
   document.body.setAttribute('data-stale', '')
 }
 
@@ -203,10 +216,10 @@ async function tick() {
   if (!document.hidden) await refresh()
   const heard = heardMs === null ? 'no answer yet' : `last answer ${ago(new Date(heardMs).toISOString(), Date.now())}`
   setText(byId('heard'), heard)
-  setTimeout(tick, EVERY_MS)
+  setTimeout(tick, total.values.length === 0 && heardMs !== null ? FIRST_MS : EVERY_MS)
 }
 
 setText(byId('where'), location.host)
 document.addEventListener('visibilitychange', () => { if (!document.hidden) refresh() })
-for (const input of document.querySelectorAll('input[name=span]')) input.addEventListener('change', refreshDetail)
+for (const input of document.querySelectorAll('input[name=span]')) input.addEventListener('change', () => refreshDetail().catch(unreachable))
 tick()

@@ -206,6 +206,29 @@ const tests = {
     await page.until(() => document.getElementById('trouble').hidden && document.getElementById('readiness').innerText === 'ready')
   },
 
+  async 'a store that is being reopened is told'() {
+    const page = await browser.page()
+    const body = JSON.stringify({ error: { code: 'HR_EAGAIN', text: 'the store is being reopened' } })
+    await page.intercept('*/quality*', () => ({ status: 503, body }))
+    await page.goto(daemon.http)
+    await page.until(() => /cannot tell all: the store is being reopened/.test(document.getElementById('trouble').innerText))
+    assert.ok((await shown(page, 'streams')).length === 2)
+  },
+
+  async 'thousands of lines are a few rows'() {
+    const page = await browser.page()
+    const long = (list) => many(3000, (i) => ({ ...list[i % list.length], app: `app ${i}`, incarnation: String(i).padStart(32, '0') }))
+    await page.intercept('*/api/v1/*', async (url) => {
+      const answer = /(ledger|producers)$/.test(url) && (await (await fetch(url)).json())
+      return answer ? { body: JSON.stringify({ ...answer, ...(answer.lines ? { lines: long(answer.lines) } : { producers: long(answer.producers) }) }) } : null
+    })
+    await page.goto(daemon.http)
+    await page.until(() => document.getElementById('ledger').tBodies[0].rows.length === 200)
+    await page.until(() => document.getElementById('producers').tBodies[0].rows.length === 200)
+    assert.match(await page.value(() => document.getElementById('ledger-note').innerText), /200 of 3,000/)
+    quiet(page)
+  },
+
   async 'a store that does not commit is told'() {
     const page = await browser.page()
     await page.intercept('*/api/v1/streams', async (url) => ({ body: JSON.stringify({ ...(await (await fetch(url)).json()), ready: false, reason: 'no space left on the device' }) }))
