@@ -4,7 +4,7 @@
  * (sink.c) reads blocks from the cursor, cuts deliveries, keeps intent and cursor in the store, waits when the destination
  * fails, and says so in its status. So a sink delays only itself, and no kind has exactly-once code of its own but this:
  *
- *   (1) Before a delivery the intent (generation, stream, from, to, settings) is durable in the store.
+ *   (1) Before a delivery the intent (generation, stream, from, to, hour) is durable in the store.
  *   (2) After a crash the same range is delivered again, whatever blocks were merged since; a delivery is idempotent:
  *       the same intent leaves the same thing at the destination.
  *   (3) The cursor moves, and the intent goes, in one durable write after finish() has said 0. */
@@ -15,7 +15,7 @@ struct hrd_mailbox;
 struct hrd_registry;
 struct hrd_sink_settings;
 
-/* What one delivery is: stream, range and settings, as stored before it begins. */
+/* What one delivery is: stream, range and hour, as stored before it begins. */
 struct hrd_delivery {
     const char *stream;
     uint32_t stream_id;
@@ -44,7 +44,7 @@ struct hrd_sink_settings {
     const char *name;            /* cursors are kept under it: unique, fixed */
     const char *type;
     const char *dir;             /* file */
-    uint64_t max_rows, max_bytes; /* a delivery is cut at these; 0: 100,000 rows, 64 MiB */
+    uint64_t max_rows, max_bytes; /* a delivery is cut at these, bytes being those of the blocks as stored; 0: 100,000 rows, 64 MiB */
     unsigned max_age_ms;         /* and when its first row is this old; 0: 10 s */
 };
 extern const struct hrd_sink_kind hrd_sink_file;
@@ -53,7 +53,7 @@ struct hrd_sink_status {         /* a copy */
     char name[64], type[16], target[256];
     bool failing;
     char reason[256];            /* of the last failure, while failing */
-    uint64_t rows, bytes, deliveries, failures, lag_rows;
+    uint64_t rows, bytes, deliveries, failures, lag_rows, gap_rows; /* gap_rows: offsets that could not be read, left out */
 };
 struct hrd_sinks;
 struct hrd_sinks_cfg {           /* borrowed until stop */
