@@ -9,9 +9,12 @@ endif()
 function(headrace_user_test name label script) # headrace_user_test(name label script): a program of a user's, as installed
     add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/${script})
     set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300
-        ENVIRONMENT "HEADRACE_SOURCE=${PROJECT_SOURCE_DIR};HEADRACE_BUILD=${CMAKE_BINARY_DIR};HEADRACE_FLAGS=${user_flags};PYTHONDONTWRITEBYTECODE=1")
+        ENVIRONMENT "HEADRACE_SOURCE=${PROJECT_SOURCE_DIR};HEADRACE_BUILD=${CMAKE_BINARY_DIR};HEADRACE_FLAGS=${user_flags};PYTHONPATH=${CMAKE_CURRENT_SOURCE_DIR}/support;PYTHONDONTWRITEBYTECODE=1")
 endfunction()
 
 if(NOT HEADRACE_FUZZ) # clang's sanitizers do not mix with gcc's
     headrace_user_test(install integration integration/test_install.py)
+endif()
+if(TARGET headraced)
+    headrace_user_test(examples integration integration/test_examples.py)
 endif()
