@@ -242,6 +242,7 @@ static void put_sink(struct hrp_buf *out, const struct hrd_sink_status *s)
     put_u64(out, "deliveries", s->deliveries);
     put_u64(out, "failures", s->failures);
     put_u64(out, "lag_rows", s->lag_rows);
+    put_u64(out, "gap_rows", s->gap_rows);
     hrp_put_u8(out, '}');
 }
 
