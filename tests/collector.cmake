@@ -21,3 +21,6 @@ headrace_test(unit_producers unit SOURCES unit/test_producers.c LIBS headraced_c
 headrace_test(unit_committer unit SOURCES unit/test_committer.c LIBS test_commit_kit)
 headrace_test(unit_committer_thread unit SOURCES unit/test_committer_thread.c LIBS test_commit_kit)
 headrace_test(property_exactly_once property SOURCES property/test_exactly_once.c LIBS test_commit_kit)
+add_executable(bench_commit bench/bench_commit.c) # run by hand, in a release build
+target_link_libraries(bench_commit PRIVATE test_schemas headraced_core)
+set_target_properties(bench_commit PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
