@@ -44,6 +44,5 @@ int cm_stream_add(struct hrd_committer *cm, uint32_t stream_id, const char *name
 void cm_stream_touch(struct hrd_committer *cm, struct cm_stream *stream);
 int cm_streams_load(struct hrd_committer *cm); /* from the store, instead of what was there */
 int cm_streams_stage(struct hrd_committer *cm);
-int cm_streams_status(struct hrd_committer *cm, struct hrd_status *st);
 void cm_streams_fini(struct hrd_committer *cm);
 #endif

@@ -144,32 +144,3 @@ int cm_streams_load(struct hrd_committer *cm)
     cm->log->ops->snapshot_free(snap);
     return r;
 }
-
-/* ---- status ---- */
-
-int cm_streams_status(struct hrd_committer *cm, struct hrd_status *st)
-{
-    struct hrd_stream_info info;
-
-    st->streams = hrp_calloc(cm->n_streams + 1, sizeof *st->streams);
-    if (st->streams == NULL)
-        return HR_ENOMEM;
-    for (uint32_t i = 0; i < cm->n_streams; i++) {
-        const struct hrd_stream_record *rec = &cm->streams[i].rec;
-        struct hrd_stream_status *s = &st->streams[st->n_streams];
-
-        if (cm->streams[i].name == NULL)
-            continue;
-        *s = (struct hrd_stream_status){
-            .stream_id = rec->stream_id, .name = hrp_strdup(cm->streams[i].name),
-            .next_offset = rec->next_offset, .rows = rec->rows, .blocks = rec->blocks, .quarantined = rec->quarantined,
-            .header_bytes = rec->header_bytes, .envelope_bytes = rec->envelope_bytes, .field_bytes = rec->field_bytes,
-            .raw_bytes = rec->raw_bytes, .index_bytes = rec->index_bytes,
-            .newest_receive_ns = rec->newest_receive_ns, .newest_event_ns = rec->newest_event_ns};
-        if (s->name == NULL)
-            return HR_ENOMEM;
-        s->schema_id = hrd_registry_stream(cm->reg, rec->stream_id, &info) == 0 ? info.schema_id : 0;
-        st->n_streams++;
-    }
-    return 0;
-}

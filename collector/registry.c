@@ -1,36 +1,8 @@
 /* What is learned is staged first: a slot's `staged` schema, and ids above `published`. Publishing moves the borders under the
- * lock, so a reader sees a stream or schema only when the write that holds it is durable.
- *
- * HRD_CF_SCHEMAS:
- *   'f', fingerprint 16 bytes   > schema id u32be
- *   'i', schema id u32be        > u8 1; varint stream id; fingerprint; descriptor set with its length; u32 check32 of all before
- *   's', stream name            > stream_record.c */
-#include "registry.h"
+ * lock, so a reader sees a stream or schema only when the write that holds it is durable. */
+#include "registry_impl.h"
 #include "alloc.h"
-#include <pthread.h>
 #include <string.h>
-
-#define FORMAT 1
-#define MAX_IDS 65536u /* streams, and schemas */
-
-struct stream {
-    char *name;               /* owned; NULL: its record is missing in the store */
-    uint32_t schema_id;       /* newest published */
-};
-struct schema {
-    uint8_t fingerprint[16];
-    uint32_t stream_id;       /* 0: only the fingerprint is known, its bytes are damaged */
-    struct hrp_schema *schema, *staged; /* references */
-};
-struct hrd_registry {
-    struct hrd_log *log;
-    pthread_mutex_t lock;     /* for writing what is published, and for reading by other threads */
-    struct stream *streams;   /* [n_streams], id - 1 */
-    struct schema *schemas;   /* [n_schemas], id - 1 */
-    uint32_t n_streams, cap_streams, published_streams;
-    uint32_t n_schemas, cap_schemas, published_schemas;
-    uint32_t damaged;
-};
 
 bool hrd_stream_name_valid(const char *name)
 {
@@ -67,10 +39,9 @@ static void *grow(void *list, uint32_t n, uint32_t *cap, size_t size)
     return p;
 }
 
-/* Room for ids up to n; readers look at the arrays, so they move under the lock. */
-static int reserve_streams(struct hrd_registry *reg, uint32_t n)
+int reg_reserve_streams(struct hrd_registry *reg, uint32_t n)
 {
-    struct stream *streams;
+    struct reg_stream *streams;
 
     pthread_mutex_lock(&reg->lock);
     streams = grow(reg->streams, n, &reg->cap_streams, sizeof *streams);
@@ -80,9 +51,9 @@ static int reserve_streams(struct hrd_registry *reg, uint32_t n)
     return streams != NULL || n == 0 ? 0 : HR_ENOMEM;
 }
 
-static int reserve_schemas(struct hrd_registry *reg, uint32_t n)
+int reg_reserve_schemas(struct hrd_registry *reg, uint32_t n)
 {
-    struct schema *schemas;
+    struct reg_schema *schemas;
 
     pthread_mutex_lock(&reg->lock);
     schemas = grow(reg->schemas, n, &reg->cap_schemas, sizeof *schemas);
@@ -111,7 +82,7 @@ static uint32_t find_schema(const struct hrd_registry *reg, const uint8_t finger
 /* The newest schema of a stream is the one with the greatest id. */
 static void set_newest(struct hrd_registry *reg, uint32_t schema_id)
 {
-    const struct schema *s = &reg->schemas[schema_id - 1];
+    const struct reg_schema *s = &reg->schemas[schema_id - 1];
 
     if (s->schema == NULL || s->stream_id == 0 || s->stream_id > reg->n_streams)
         return;
@@ -119,129 +90,11 @@ static void set_newest(struct hrd_registry *reg, uint32_t schema_id)
         reg->streams[s->stream_id - 1].schema_id = schema_id;
 }
 
-/* ---- the store ---- */
-
-static int load_stream(struct hrd_registry *reg, const uint8_t *name, size_t n_name, const uint8_t *value, size_t n)
-{
-    struct hrd_stream_record rec;
-    int r = hrd_stream_record_read(value, n, &rec);
-    char *copy;
-
-    if (r != 0)
-        return r;
-    if (rec.stream_id == 0 || rec.stream_id > MAX_IDS + 1 || n_name > HRD_STREAM_NAME_MAX)
-        return HR_ECORRUPT;
-    if (rec.stream_id <= reg->published_streams)
-        return 0;
-    r = reserve_streams(reg, rec.stream_id);
-    copy = r == 0 ? hrp_malloc(n_name + 1) : NULL;
-    if (copy == NULL)
-        return HR_ENOMEM;
-    memcpy(copy, name, n_name);
-    copy[n_name] = '\0';
-    hrp_free(reg->streams[rec.stream_id - 1].name);
-    reg->streams[rec.stream_id - 1].name = copy;
-    if (rec.stream_id > reg->n_streams)
-        reg->n_streams = rec.stream_id;
-    return 0;
-}
-
-static int load_fingerprint(struct hrd_registry *reg, const uint8_t *fingerprint, size_t n_key, const uint8_t *value, size_t n)
-{
-    struct hrp_reader r = hrp_reader(value, n);
-    const uint8_t *be = hrp_read_bytes(&r, 4);
-    uint32_t id = be != NULL ? (uint32_t)be[0] << 24 | (uint32_t)be[1] << 16 | (uint32_t)be[2] << 8 | be[3] : 0;
-
-    if (n_key != 16 || id == 0 || id > MAX_IDS)
-        return 0; /* a schema that can't be found is learned again */
-    if (id <= reg->published_schemas)
-        return 0;
-    if (reserve_schemas(reg, id) != 0)
-        return HR_ENOMEM;
-    memcpy(reg->schemas[id - 1].fingerprint, fingerprint, 16);
-    if (id > reg->n_schemas)
-        reg->n_schemas = id;
-    return 0;
-}
-
-/* HR_ECORRUPT: to be left out. */
-static int open_schema(struct hrd_registry *reg, const uint8_t *value, size_t n, struct schema *ret)
-{
-    struct hrp_reader r = hrp_reader(value, n);
-    uint8_t format = hrp_read_u8(&r);
-    uint64_t stream_id = hrp_read_varint(&r);
-    const uint8_t *fingerprint = hrp_read_bytes(&r, 16);
-    size_t n_set;
-    const uint8_t *set = hrp_read_lenbytes(&r, &n_set);
-    int e;
-
-    if (r.bad || format != FORMAT || hrp_reader_left(&r) != 4 || hrp_read_u32(&r) != hrp_check32(value, n - 4))
-        return HR_ECORRUPT;
-    if (stream_id == 0 || stream_id > reg->n_streams || reg->streams[stream_id - 1].name == NULL)
-        return HR_ECORRUPT;
-    e = hrp_schema_open(set, n_set, reg->streams[stream_id - 1].name, &hrp_limits_default, &ret->schema, NULL);
-    if (e != 0)
-        return e == HR_ENOMEM ? e : HR_ECORRUPT;
-    memcpy(ret->fingerprint, fingerprint, 16);
-    ret->stream_id = (uint32_t)stream_id;
-    return 0;
-}
-
-static int load_schema(struct hrd_registry *reg, const uint8_t *key, size_t n_key, const uint8_t *value, size_t n)
-{
-    uint32_t id = n_key == 4 ? (uint32_t)key[0] << 24 | (uint32_t)key[1] << 16 | (uint32_t)key[2] << 8 | key[3] : 0;
-    struct schema s = {.stream_id = 0};
-    int r;
-
-    if (id == 0 || id > MAX_IDS || (id <= reg->published_schemas && reg->schemas[id - 1].schema != NULL))
-        return 0;
-    r = open_schema(reg, value, n, &s);
-    if (r == HR_ECORRUPT) {
-        pthread_mutex_lock(&reg->lock);
-        reg->damaged++;
-        pthread_mutex_unlock(&reg->lock);
-        return 0;
-    }
-    if (r == 0)
-        r = reserve_schemas(reg, id);
-    if (r != 0) {
-        hrp_schema_unref(s.schema);
-        return r;
-    }
-    pthread_mutex_lock(&reg->lock); /* a published slot may have waited for its schema */
-    reg->schemas[id - 1] = s;
-    pthread_mutex_unlock(&reg->lock);
-    if (id > reg->n_schemas)
-        reg->n_schemas = id;
-    return 0;
-}
-
-typedef int load_fn(struct hrd_registry *reg, const uint8_t *key, size_t n_key, const uint8_t *value, size_t n);
-
-static int load_kind(struct hrd_registry *reg, struct hrd_snapshot *snap, char kind, load_fn *fn)
-{
-    const struct hrd_log_ops *ops = reg->log->ops;
-    const uint8_t *key, *value;
-    size_t n_key, n;
-    struct hrd_iter *it;
-    int r = ops->iter(snap, HRD_CF_SCHEMAS, &kind, 1, &it);
-
-    if (r != 0)
-        return r;
-    while ((r = ops->next(it, &key, &n_key, &value, &n)) == 1 && n_key > 0 && key[0] == (uint8_t)kind) {
-        r = fn(reg, key + 1, n_key - 1, value, n);
-        if (r != 0)
-            break;
-    }
-    ops->iter_free(it);
-    return r < 0 ? r : 0;
-}
-
-static void publish_all(struct hrd_registry *reg)
+void reg_publish_all(struct hrd_registry *reg)
 {
     pthread_mutex_lock(&reg->lock);
     for (uint32_t i = 0; i < reg->n_schemas; i++) {
-        struct schema *s = &reg->schemas[i];
+        struct reg_schema *s = &reg->schemas[i];
 
         if (s->staged != NULL) {
             hrp_schema_unref(s->schema);
@@ -253,29 +106,6 @@ static void publish_all(struct hrd_registry *reg)
     reg->published_streams = reg->n_streams;
     reg->published_schemas = reg->n_schemas;
     pthread_mutex_unlock(&reg->lock);
-}
-
-int hrd_registry_reload(struct hrd_registry *reg, struct hr_error *err)
-{
-    struct hrd_snapshot *snap;
-    int r = reg->log->ops->snapshot(reg->log, &snap);
-
-    if (r != 0)
-        return hr_error_set(err, r, "streams and schemas: %s", hr_strerror(r));
-    pthread_mutex_lock(&reg->lock);
-    reg->damaged = 0;
-    pthread_mutex_unlock(&reg->lock);
-    r = load_kind(reg, snap, 's', load_stream);
-    if (r == 0)
-        r = load_kind(reg, snap, 'f', load_fingerprint);
-    if (r == 0)
-        r = load_kind(reg, snap, 'i', load_schema);
-    reg->log->ops->snapshot_free(snap);
-    if (r == 0)
-        publish_all(reg);
-    else
-        hrd_registry_rollback(reg);
-    return r == 0 ? 0 : hr_error_set(err, r, "streams and schemas can't be read: %s", hr_strerror(r));
 }
 
 int hrd_registry_open(struct hrd_log *log, struct hrd_registry **ret, struct hr_error *err)
@@ -315,7 +145,7 @@ void hrd_registry_free(struct hrd_registry *reg)
 
 static int info(const struct hrd_registry *reg, uint32_t stream_id, struct hrd_stream_info *ret)
 {
-    const struct stream *s = stream_id != 0 && stream_id <= reg->published_streams ? &reg->streams[stream_id - 1] : NULL;
+    const struct reg_stream *s = stream_id != 0 && stream_id <= reg->published_streams ? &reg->streams[stream_id - 1] : NULL;
 
     if (s == NULL || s->name == NULL)
         return HR_ENOENT;
@@ -403,18 +233,18 @@ int hrd_registry_stage_stream(struct hrd_registry *reg, const char *name, struct
         return 0;
     }
     /* One above the limit, so that there is always a place for rows of offers without one. */
-    if (reg->n_streams >= MAX_IDS && strcmp(name, HRD_STREAM_INVALID) != 0)
+    if (reg->n_streams >= REG_MAX_IDS && strcmp(name, HRD_STREAM_INVALID) != 0)
         return HR_ELIMIT;
-    if (reserve_streams(reg, reg->n_streams + 1) != 0 || (copy = hrp_strdup(name)) == NULL)
+    if (reg_reserve_streams(reg, reg->n_streams + 1) != 0 || (copy = hrp_strdup(name)) == NULL)
         return HR_ENOMEM;
-    reg->streams[reg->n_streams++] = (struct stream){.name = copy};
+    reg->streams[reg->n_streams++] = (struct reg_stream){.name = copy};
     rec.stream_id = *ret_stream_id = reg->n_streams;
     hrd_stream_record_put(g, name, &rec, &scratch);
     hrp_buf_fini(&scratch);
     return g->err;
 }
 
-static void put_schema(struct hrd_group *g, uint32_t schema_id, const struct schema *s)
+static void put_schema(struct hrd_group *g, uint32_t schema_id, const struct reg_schema *s)
 {
     struct hrp_buf key = HRP_BUF_INIT, value = HRP_BUF_INIT;
     size_t n;
@@ -422,7 +252,7 @@ static void put_schema(struct hrd_group *g, uint32_t schema_id, const struct sch
 
     hrp_put_u8(&key, 'i');
     hrp_put_u32be(&key, schema_id);
-    hrp_put_u8(&value, FORMAT);
+    hrp_put_u8(&value, REG_FORMAT);
     hrp_put_varint(&value, s->stream_id);
     hrp_put_bytes(&value, s->fingerprint, 16);
     hrp_put_lenbytes(&value, set, n);
@@ -445,16 +275,16 @@ int hrd_registry_stage_schema(struct hrd_registry *reg, struct hrp_schema *schem
                               uint32_t *ret_schema_id, bool *ret_known)
 {
     uint32_t id = find_schema(reg, hrp_schema_fingerprint(schema), reg->n_schemas);
-    struct schema *s;
+    struct reg_schema *s;
 
     *ret_known = id != 0 && (reg->schemas[id - 1].schema != NULL || reg->schemas[id - 1].staged != NULL);
     if (*ret_known) {
         *ret_schema_id = id;
         return 0;
     }
-    if (id == 0 && reg->n_schemas >= MAX_IDS)
+    if (id == 0 && reg->n_schemas >= REG_MAX_IDS)
         return HR_ELIMIT;
-    if (id == 0 && reserve_schemas(reg, reg->n_schemas + 1) != 0)
+    if (id == 0 && reg_reserve_schemas(reg, reg->n_schemas + 1) != 0)
         return HR_ENOMEM;
     if (id == 0)
         id = ++reg->n_schemas;
@@ -476,27 +306,27 @@ void hrd_registry_publish(struct hrd_registry *reg)
     for (uint32_t i = 0; i < reg->n_schemas && !staged; i++)
         staged = reg->schemas[i].staged != NULL;
     if (staged)
-        publish_all(reg);
+        reg_publish_all(reg);
 }
 
 void hrd_registry_rollback(struct hrd_registry *reg)
 {
     pthread_mutex_lock(&reg->lock);
     while (reg->n_streams > reg->published_streams) {
-        struct stream *s = &reg->streams[--reg->n_streams];
+        struct reg_stream *s = &reg->streams[--reg->n_streams];
 
         hrp_free(s->name);
-        *s = (struct stream){.name = NULL};
+        *s = (struct reg_stream){.name = NULL};
     }
     for (uint32_t i = 0; i < reg->n_schemas; i++) {
         hrp_schema_unref(reg->schemas[i].staged);
         reg->schemas[i].staged = NULL;
     }
     while (reg->n_schemas > reg->published_schemas) {
-        struct schema *s = &reg->schemas[--reg->n_schemas];
+        struct reg_schema *s = &reg->schemas[--reg->n_schemas];
 
         hrp_schema_unref(s->schema);
-        *s = (struct schema){.stream_id = 0};
+        *s = (struct reg_schema){.stream_id = 0};
     }
     pthread_mutex_unlock(&reg->lock);
 }

@@ -297,7 +297,7 @@ static void test_every_number_is_resolved_once_in_every_life(void **state)
             fail_msg("HEADRACE_SEED=%llu: %s", (unsigned long long)seed, wrong);
 }
 
-static void find(enum hrd_plant plant, const char *name)
+static void find(int plant, const char *name)
 {
 #ifdef HRP_FAULTS
     char wrong[512];
@@ -305,7 +305,7 @@ static void find(enum hrd_plant plant, const char *name)
     for (uint64_t seed = 1; seed <= LIVES_TO_FIND; seed++) {
         bool well;
 
-        hrd_plant = plant;
+        hrd_plant = (enum hrd_plant)plant;
         well = live(seed, wrong, sizeof wrong);
         hrd_plant = HRD_PLANT_NONE;
         if (!well) {

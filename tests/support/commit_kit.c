@@ -284,7 +284,8 @@ static void visit_all(struct ck *k, struct ck_audit *a, enum hrd_cf cf, visit_fn
     struct hrd_iter *it;
     int r;
 
-    must(ops->snapshot(k->log, &snap) == 0 && ops->iter(snap, cf, NULL, 0, &it) == 0, "iterator");
+    must(ops->snapshot(k->log, &snap) == 0, "snapshot");
+    must(ops->iter(snap, cf, NULL, 0, &it) == 0, "iterator");
     while ((r = ops->next(it, &key, &n_key, &value, &n)) == 1)
         fn(k, a, key, n_key, value, n);
     must(r == 0, "iteration");
