@@ -217,7 +217,7 @@ static unsigned count(const char *text, const char *part)
 {
     unsigned n = 0;
 
-    for (text = strstr(text, part); text != NULL; text = strstr(text + 1, part))
+    for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part))
         n++;
     return n;
 }
