@@ -13,6 +13,8 @@
 /* Field numbers in descriptor.proto. */
 enum { FILE_MESSAGE = 4, FILE_ENUM = 5, MSG_FIELD = 2, MSG_NESTED = 3, MSG_ENUM = 4, MSG_ONEOF = 8 };
 
+static const char event_time[] = "event_time_ns";
+
 static void count_msgs(const gen_msg_pb *d, struct gen *g)
 {
     g->n_msgs++;
@@ -194,13 +196,24 @@ static uint32_t count_oneofs(const gen_msg_pb *d)
     return n;
 }
 
+static bool starts(const char *s, const char *with)
+{
+    return strncmp(s, with, strlen(with)) == 0;
+}
+
+/* Also where it is only imported now: its members have the names they have where it is an event. */
+static bool may_be_event(const struct gen_msg *m)
+{
+    return m->path.n == 2 && !starts(m->full_name, "google.protobuf.");
+}
+
 static void name_members(struct gen_msg *m)
 {
     const char **taken = gen_alloc((2 * m->d->n_field + 2 * m->n_oneofs + 1) * sizeof *taken);
     uint32_t n = 0;
 
-    if (m->time_name != NULL)
-        taken[n++] = m->time_name;
+    if (may_be_event(m))
+        taken[n++] = event_time;
     for (size_t i = 0; i < m->d->n_field; i++)
         if (m->fields[i].oneof == 0)
             taken[n] = m->fields[i].name = gen_free_name(gen_safe(m->fields[i].d->name), taken, n), n++;
@@ -240,11 +253,6 @@ static int make_fields(const struct gen *g, struct gen_msg *m, struct hr_error *
         qsort(m->fields, m->d->n_field, sizeof *m->fields, by_number);
     name_members(m);
     return 0;
-}
-
-static bool starts(const char *s, const char *with)
-{
-    return strncmp(s, with, strlen(with)) == 0;
 }
 
 /* CURRENCY_EUR of enum Currency is SHOP_CURRENCY_EUR, not SHOP_CURRENCY_CURRENCY_EUR. */
@@ -424,9 +432,8 @@ int gen_model(struct gen *g, struct hr_error *err)
     index_types(g);
     for (uint32_t i = 0; r == 0 && i < g->n_msgs; i++) {
         struct gen_msg *m = &g->msgs[i];
-        bool event = m->file->wanted && m->path.n == 2 && !starts(m->full_name, "google.protobuf.");
 
-        m->time_name = event ? "event_time_ns" : NULL;
+        m->time_name = m->file->wanted && may_be_event(m) ? event_time : NULL;
         r = make_fields(g, m, err);
         if (r == 0)
             name_cases(m);

@@ -2,22 +2,25 @@
  *
  * A message or enum gets its package before it, in snake_case, since C has no namespaces: shop.CheckoutCompleted is
  * shop_checkout_completed. Runs of capitals are one word: HTTPRequest is http_request. Members keep the .proto's name.
- * What would be a keyword in C or in C++, or a macro of the usual headers, gets a '_' at its end. */
+ * What would be a keyword in C or in C++, a macro of the usual headers, or a type that our headers use, gets a '_' at its
+ * end. */
 #include "gen.h"
 #include <ctype.h>
 #include <string.h>
 
 static const char *const reserved[] = {
-    "EOF", "NULL", "alignas", "alignof", "and", "and_eq", "asm", "assert", "auto", "bitand", "bitor", "bool", "break",
-    "case", "catch", "char", "char16_t", "char32_t", "char8_t", "class", "co_await", "co_return", "co_yield", "compl",
-    "concept", "const", "const_cast", "consteval", "constexpr", "constinit", "continue", "decltype", "default", "delete",
-    "do", "double", "dynamic_cast", "else", "enum", "errno", "explicit", "export", "extern", "false", "float", "for",
-    "friend", "goto", "if", "inline", "int", "linux", "long", "mutable", "namespace", "new", "noexcept", "not", "not_eq",
-    "nullptr", "offsetof", "operator", "or", "or_eq", "private", "protected", "public", "register", "reinterpret_cast",
-    "requires", "restrict", "return", "short", "signed", "sizeof", "static", "static_assert", "static_cast", "stderr",
-    "stdin", "stdout", "struct", "switch", "template", "this", "thread_local", "throw", "true", "try", "typedef",
-    "typeid", "typename", "typeof", "typeof_unqual", "union", "unix", "unsigned", "using", "virtual", "void", "volatile",
-    "wchar_t", "while", "xor", "xor_eq",
+    "EOF", "INFINITY", "INT32_MAX", "NAN", "NULL", "SIZE_MAX", "alignas", "alignof", "and", "and_eq", "asm", "assert",
+    "auto", "bitand", "bitor", "bool", "break", "case", "catch", "char", "char16_t", "char32_t", "char8_t", "class",
+    "co_await", "co_return", "co_yield", "compl", "concept", "const", "const_cast", "consteval", "constexpr", "constinit",
+    "continue", "decltype", "default", "delete", "do", "double", "dynamic_cast", "else", "enum", "errno", "explicit",
+    "export", "extern", "false", "float", "for", "friend", "goto", "hr_bytes", "hr_client", "hr_errno", "hr_error",
+    "hr_options", "hr_row", "hr_stat", "hr_type", "if", "inline", "int", "int32_t", "int64_t", "linux", "long", "mutable",
+    "namespace", "new", "noexcept", "not", "not_eq", "nullptr", "offsetof", "operator", "or", "or_eq", "private",
+    "protected", "public", "register", "reinterpret_cast", "requires", "restrict", "return", "short", "signed", "size_t",
+    "sizeof", "static", "static_assert", "static_cast", "stderr", "stdin", "stdout", "struct", "switch", "template", "this",
+    "thread_local", "throw", "true", "try", "typedef", "typeid", "typename", "typeof", "typeof_unqual", "uint32_t",
+    "uint64_t", "uint8_t", "union", "unix", "unsigned", "using", "virtual", "void", "volatile", "wchar_t", "while", "xor",
+    "xor_eq",
 };
 
 const char *gen_safe(const char *name)

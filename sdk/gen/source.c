@@ -1,10 +1,10 @@
 /* The source of one file: a straight-line encoder for each of its events and for what they contain, and the descriptor sets.
  *
- * Two functions for each message: size_x, exact, and put_x, which writes the fields in number order, one pass, tags as
+ * Two functions for each message: size_of_x, exact, and put_x, which writes the fields in number order, one pass, tags as
  * constant bytes. The log function of an event reserves room by an upper bound: a constant for its numbers, the lengths of
  * its strings, the exact size of what is nested or repeated. So a flat event pays one addition a string. Where the bound
  * passes the limit the exact size decides, so that no event is refused for what it might have needed.
- * A nested value is written before its length is known, see hr_end_len: a length asked of size_x at each level would walk
+ * A nested value is written before its length is known, see hr_end_len: a length asked of size_of_x at each level would walk
  * a message as often as it is deep. All functions are static, also for imported messages: a source needs no other one. */
 #include "gen.h"
 #include <string.h>
@@ -180,8 +180,8 @@ static const char *size_value(const struct writer *w, const struct gen_field *f,
     if (f->kind == GEN_BYTES)
         return gen_fmt("hr_len_bytes(%s.n)", value);
     if (f->kind == GEN_MESSAGE) {
-        const char *call = f->msg->recursive ? gen_fmt("size_%s(%s, %s)", f->msg->name, value, w->depth)
-                                             : gen_fmt("size_%s(%s)", f->msg->name, value);
+        const char *call = f->msg->recursive ? gen_fmt("size_of_%s(%s, %s)", f->msg->name, value, w->depth)
+                                             : gen_fmt("size_of_%s(%s)", f->msg->name, value);
 
         return w->m->is_entry ? gen_fmt("hr_len_bytes(%s != NULL ? %s : 0)", value, call) : gen_fmt("hr_len_bytes(%s)", call);
     }
@@ -284,7 +284,7 @@ static void all_fields(struct writer *w)
 
 static void size_head(struct hrp_buf *out, const struct gen_msg *m, const char *end)
 {
-    hrp_put_fmt(out, "static size_t size_%s(const struct %s *row%s)%s\n", m->name, m->name, m->recursive ? ", int depth" : "", end);
+    hrp_put_fmt(out, "static size_t size_of_%s(const struct %s *row%s)%s\n", m->name, m->name, m->recursive ? ", int depth" : "", end);
 }
 
 static void put_head(struct hrp_buf *out, const struct gen_msg *m, const char *end)
@@ -366,7 +366,7 @@ static void put_log(struct hrp_buf *out, const struct gen_msg *m)
     hrp_put_fmt(out, "int %s_log(hr_client *client, const struct %s *row)\n{\n", m->name, m->name);
     put_bound(out, m);
     hrp_put_fmt(out,
-                "    if (n > HR_MAX_EVENT_BYTES)\n        n = size_%s(row%s);\n"
+                "    if (n > HR_MAX_EVENT_BYTES)\n        n = size_of_%s(row%s);\n"
                 "    p = hr_row_begin(client, &%s_type, n, row->%s, &r);\n"
                 "    return p != NULL ? hr_row_end(&r, put_%s(p, row)) : r.err;\n}\n\n",
                 m->name, m->recursive ? ", HR_MAX_DEPTH" : "", m->name, m->time_name, m->name);
