@@ -13,7 +13,7 @@
 
 #define RETRY_FIRST_MS 100u
 #define RETRY_MOST_MS 5000u
-#define STATUS_NS UINT64_C(200000000)   /* a status at most that often */
+#define STATUS_NS UINT64_C(20000000)    /* a status at most that often: who was acknowledged finds it in the ledger at once */
 #define COUNTERS_NS UINT64_C(1000000000)
 
 struct hrd_committer_thread {
@@ -142,7 +142,6 @@ static void commit_one(struct hrd_committer_thread *ct)
     int r = hrd_committer_commit(ct->cm, now_wall());
 
     hrd_committer_counters(ct->cm)->commit_ns += uv_hrtime() - start;
-    give_answers(ct);
     if (r != 0) {
         hrd_slog(HRD_ERROR, "store_failed", "reason=%s retry_ms=%llu", hr_strerror(r), (unsigned long long)ct->retry_ms);
         retry_later(ct);
@@ -151,6 +150,7 @@ static void commit_one(struct hrd_committer_thread *ct)
         ct->retry_ms = RETRY_FIRST_MS;
     }
     tell_later(ct);
+    give_answers(ct);
 }
 
 static void drain(struct hrd_committer_thread *ct)

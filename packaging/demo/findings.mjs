@@ -2,6 +2,7 @@
 // data, all through the HTTP API. Exits 1 when any term differs, or something is missing or in flight.
 // usage: node findings.mjs http://127.0.0.1:PORT counts.json
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const [base, countsPath] = process.argv.slice(2)
 const counted = JSON.parse(readFileSync(countsPath, 'utf8'))
@@ -34,8 +35,14 @@ async function compare() {
   return wrong
 }
 
+// Quality numbers follow the acknowledgement by a few seconds: they are asked for until they hold every accepted row.
 async function total(stream) {
-  return (await json(`/api/v1/streams/${stream}/quality`)).total
+  for (let tries = 0; ; tries++) {
+    const { total } = await json(`/api/v1/streams/${stream}/quality`)
+    if (total.rows === counted[stream].accepted) return total
+    if (tries === 300) throw new Error(`${stream}: quality numbers of ${number(total.rows)} rows, of ${number(counted[stream].accepted)} accepted`)
+    await sleep(100)
+  }
 }
 const field = (quality, path) => quality.fields.find((f) => f.path === path)
 
