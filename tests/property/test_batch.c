@@ -62,12 +62,12 @@ static void rows_come_back(void **state)
     uint64_t seed = rnd_seed(1);
 
     (void)state;
+    print_message("seed %llu and the next %d\n", (unsigned long long)seed, SCHEMAS - 1);
     for (unsigned i = 0; i < SCHEMAS; i++, seed++) {
         struct rnd r = {seed};
         struct hrp_schema *s = test_schema_random(&r);
         struct hrp_builder *b;
 
-        print_message(i == 0 ? "seed %llu and the next %d\n" : "", (unsigned long long)seed, SCHEMAS - 1);
         assert_int_equal(hrp_builder_new(s, &b), 0);
         for (unsigned k = 0; k < 3; k++) { /* a builder is used again */
             struct hrp_buf sealed = HRP_BUF_INIT, expected = HRP_BUF_INIT, got = HRP_BUF_INIT;
