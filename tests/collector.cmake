@@ -20,6 +20,7 @@ headrace_test(unit_registry unit SOURCES unit/test_registry.c LIBS test_schemas 
 headrace_test(unit_producers unit SOURCES unit/test_producers.c LIBS headraced_core)
 headrace_test(unit_committer unit SOURCES unit/test_committer.c LIBS test_commit_kit)
 headrace_test(unit_committer_thread unit SOURCES unit/test_committer_thread.c LIBS test_commit_kit)
+headrace_test(unit_committer_disk unit SOURCES unit/test_committer_disk.c LIBS test_commit_kit)
 headrace_test(property_exactly_once property SOURCES property/test_exactly_once.c LIBS test_commit_kit)
 add_executable(bench_commit bench/bench_commit.c) # run by hand, in a release build
 target_link_libraries(bench_commit PRIVATE test_schemas headraced_core)

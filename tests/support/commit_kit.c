@@ -25,8 +25,16 @@ void ck_open(struct ck *k)
 
 void ck_init(struct ck *k)
 {
+    struct hrd_log *log;
+
+    must(hrd_log_memory_open(&log) == 0, "log");
+    ck_init_on(k, log);
+}
+
+void ck_init_on(struct ck *k, struct hrd_log *log)
+{
     memset(k, 0, sizeof *k);
-    must(hrd_log_memory_open(&k->log) == 0, "log");
+    k->log = log;
     k->schema = test_flight_schema();
     k->now_ns = CK_TIME_NS;
     ck_open(k);

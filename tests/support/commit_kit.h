@@ -1,4 +1,4 @@
-/* A committer on a log in memory, fed by hand, and an audit of what it left in the store. What fails in the kit itself aborts. */
+/* A committer, mostly on a log in memory, fed by hand, and an audit of what it left in the store. What fails in the kit itself aborts. */
 #ifndef COMMIT_KIT_H
 #define COMMIT_KIT_H
 #include "committer.h"
@@ -19,7 +19,8 @@ struct ck {
     uint32_t stream_id, schema_id;   /* of Flight, once ck_start has learned it */
     uint64_t next_batch;
 };
-void ck_init(struct ck *k);          /* a log, and the committer opened on it */
+void ck_init(struct ck *k);          /* a log in memory, and the committer opened on it */
+void ck_init_on(struct ck *k, struct hrd_log *log); /* on this log, the kit's from now on */
 void ck_open(struct ck *k);          /* registry and committer on the log that is there */
 void ck_crash(struct ck *k);         /* all but the log goes */
 void ck_fini(struct ck *k);
