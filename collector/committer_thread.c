@@ -13,7 +13,8 @@
 
 #define RETRY_FIRST_MS 100u
 #define RETRY_MOST_MS 5000u
-#define STATUS_NS UINT64_C(20000000)    /* a status at most that often: who was acknowledged finds it in the ledger at once */
+#define STATUS_SHARE 20u                 /* making statuses takes at most a twentieth of the thread's time */
+#define TELL_MS 20u                      /* what was too early then is told this much later */
 #define COUNTERS_NS UINT64_C(1000000000)
 
 struct hrd_committer_thread {
@@ -28,6 +29,7 @@ struct hrd_committer_thread {
     uint64_t retry_ms;
     bool stopping, changed;             /* changed: there is something to tell */
     uint64_t told_status_ns, told_counters_ns; /* monotonic */
+    uint64_t status_cost_ns;            /* of the last one: small for few streams and producers, so it is told with each commit */
     struct hrd_counters told;
 };
 
@@ -50,6 +52,7 @@ static void send_or_free(struct hrd_mailbox *to, struct hrd_msg *msg)
 static void tell_status(struct hrd_committer_thread *ct)
 {
     struct hrd_status_msg *msg = hrd_status_msg_new();
+    uint64_t start = uv_hrtime();
 
     if (msg == NULL)
         return;
@@ -59,6 +62,7 @@ static void tell_status(struct hrd_committer_thread *ct)
     }
     ct->changed = false;
     ct->told_status_ns = uv_hrtime();
+    ct->status_cost_ns = ct->told_status_ns - start;
     send_or_free(ct->main_inbox, &msg->msg);
 }
 
@@ -84,7 +88,7 @@ static void tell(struct hrd_committer_thread *ct, bool now)
 
     if (ct->main_inbox == NULL)
         return;
-    if (ct->changed && (now || t - ct->told_status_ns >= STATUS_NS))
+    if (ct->changed && (now || t - ct->told_status_ns >= STATUS_SHARE * ct->status_cost_ns))
         tell_status(ct);
     if (now || t - ct->told_counters_ns >= COUNTERS_NS)
         tell_counters(ct);
@@ -97,7 +101,7 @@ static void on_tell(uv_timer_t *timer)
 
     tell(ct, false);
     if (ct->changed || memcmp(hrd_committer_counters(ct->cm), &ct->told, sizeof ct->told) != 0)
-        uv_timer_start(&ct->tell, on_tell, STATUS_NS / 1000000, 0);
+        uv_timer_start(&ct->tell, on_tell, TELL_MS, 0);
 }
 
 static void tell_later(struct hrd_committer_thread *ct)
@@ -105,7 +109,7 @@ static void tell_later(struct hrd_committer_thread *ct)
     ct->changed = true;
     tell(ct, false);
     if (!ct->stopping && !uv_is_active((uv_handle_t *)&ct->tell))
-        uv_timer_start(&ct->tell, on_tell, STATUS_NS / 1000000, 0);
+        uv_timer_start(&ct->tell, on_tell, TELL_MS, 0);
 }
 
 /* ---- committing ---- */
