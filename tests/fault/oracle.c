@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define BURST 200
-#define PAGE 100000
+#define PAGE 20000
 #define SHOWN 10 /* wrong rows that are named */
 
 static size_t map_bytes(uint64_t n_most) { return sizeof(struct oracle) + ORACLE_THREADS * n_most; }
@@ -45,16 +45,29 @@ struct logger {
     unsigned thread;
 };
 
+static void random_text(uint64_t id, uint32_t n, char *ret)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        id = id * UINT64_C(6364136223846793005) + 1442695040888963407;
+        ret[i] = (char)('0' + (id >> 33) % 64);
+        ret[i] = ret[i] == '\\' ? '~' : ret[i];
+    }
+    ret[n] = '\0';
+}
+
 static void log_one(struct logger *lg)
 {
+    char text[ORACLE_TEXT_MAX + 1] = "a row of a process that will be killed";
     struct oracle *o = lg->o;
     uint64_t call = atomic_load(&o->n_calls[lg->thread]);
     uint8_t *result = &o->results[lg->thread * o->n_most + call];
     int r;
 
+    if (o->text_bytes != 0)
+        random_text((uint64_t)lg->thread << 40 | call, o->text_bytes, text);
     *result = ORACLE_NEVER;
     atomic_store(&o->n_calls[lg->thread], call + 1);
-    r = event_log(lg->client, lg->type, (uint64_t)lg->thread << 40 | (call + 1), "a row of a process that will be killed");
+    r = event_log(lg->client, lg->type, (uint64_t)lg->thread << 40 | (call + 1), text);
     *result = r == 0 ? ORACLE_OK : r == HR_EFULL ? ORACLE_FULL : ORACLE_OTHER;
 }
 
@@ -218,7 +231,7 @@ int oracle_check_events(const struct oracle *o, uint16_t http_port, uint64_t *re
 
 static void see_file(struct seen *s, const char *path)
 {
-    char line[1024];
+    char line[4096];
     FILE *f = fopen(path, "r");
 
     while (f != NULL && fgets(line, sizeof line, f) != NULL) {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #define ORACLE_THREADS 4u
+#define ORACLE_TEXT_MAX 1000u
 
 /* One call: what it returned. Written after it returned; a call inside which the process was killed stays at NEVER. */
 enum oracle_result { ORACLE_NOT_MADE, ORACLE_NEVER, ORACLE_OK, ORACLE_FULL, ORACLE_OTHER };
@@ -15,6 +16,7 @@ struct oracle {
     uint64_t n_most;                     /* calls of one thread at most */
     _Atomic bool stop;                   /* the application closes */
     _Atomic uint32_t pace_us;            /* rest after a burst of calls */
+    uint32_t text_bytes;                 /* of each row, hard to compress; at most ORACLE_TEXT_MAX; 0: a sentence. Before the start */
     _Atomic uint64_t n_calls[ORACLE_THREADS];
     uint8_t results[];                   /* [ORACLE_THREADS][n_most]; the row's id is thread << 40 | call + 1 */
 };
