@@ -302,7 +302,7 @@ static void visit_all(struct ck *k, struct ck_audit *a, enum hrd_cf cf, visit_fn
 }
 
 struct next {
-    uint64_t offset[8];
+    uint64_t offset[CK_STREAMS];
 };
 static struct next next_of;
 
@@ -313,7 +313,7 @@ static void visit_block(struct ck *k, struct ck_audit *a, const uint8_t *key, si
     uint8_t expected[12];
     size_t used;
 
-    must(hrd_block_head_read(value, n, &h, &used) == 0 && h.stream_id < 8, "block head");
+    must(hrd_block_head_read(value, n, &h, &used) == 0 && h.stream_id < CK_STREAMS, "block head");
     hrd_block_key(h.stream_id, h.first_offset, expected);
     if (n_key != 12 || memcmp(key, expected, 12) != 0)
         say(a, "block %llu of stream %llu stands under another key", h.first_offset, h.stream_id);
@@ -330,7 +330,7 @@ static void visit_quarantined(struct ck *k, struct ck_audit *a, const uint8_t *k
 {
     struct hrd_quarantined q;
 
-    must(hrd_quarantined_read(value, n, &q) == 0 && q.stream_id < 8, "quarantined row");
+    must(hrd_quarantined_read(value, n, &q) == 0 && q.stream_id < CK_STREAMS, "quarantined row");
     a->quarantined[q.stream_id] += q.n_count;
     a->n_quarantine_records++;
 }
@@ -355,7 +355,7 @@ static void visit_stream(struct ck *k, struct ck_audit *a, const uint8_t *key, s
 
     if (key[0] != 's')
         return;
-    must(hrd_stream_record_read(value, n, &rec) == 0 && rec.stream_id < 8, "stream record");
+    must(hrd_stream_record_read(value, n, &rec) == 0 && rec.stream_id < CK_STREAMS, "stream record");
     if (rec.next_offset != next_of.offset[rec.stream_id] || rec.rows != rec.next_offset)
         say(a, "a stream's next offset is %llu; its blocks end at %llu", rec.next_offset, next_of.offset[rec.stream_id]);
     if (rec.quarantined != a->quarantined[rec.stream_id])
@@ -388,7 +388,7 @@ static void check_rows(struct ck_audit *a)
 /* Rows stored under a record are what it says was accepted, all of them resolved; the rest of its sums too. */
 static void check_records(struct ck_audit *a)
 {
-    uint64_t accepted = 0, quarantined[8] = {0};
+    uint64_t accepted = 0, quarantined[CK_STREAMS] = {0};
 
     for (size_t i = 0; i < a->n_lanes; i++) {
         const struct hrd_lane_record *rec = &a->lanes[i].rec;
@@ -414,7 +414,7 @@ static void check_records(struct ck_audit *a)
     }
     if (accepted != a->n_rows)
         say(a, "%llu rows are accepted; %llu are stored", accepted, a->n_rows);
-    for (unsigned i = 0; i < 8; i++)
+    for (unsigned i = 0; i < CK_STREAMS; i++)
         if (quarantined[i] != a->quarantined[i])
             say(a, "%llu rows are resolved to quarantine; %llu are there", quarantined[i], a->quarantined[i]);
 }

@@ -8,6 +8,7 @@
 #include "schemas.h"
 
 #define CK_TIME_NS INT64_C(1800000000000000000)
+#define CK_STREAMS 128 /* the audit knows ids below */
 
 struct ck {
     struct hrd_log *log;
@@ -67,7 +68,7 @@ struct ck_audit {
     size_t n_rows, cap_rows;
     struct ck_lane *lanes;           /* [n_lanes] */
     size_t n_lanes, cap_lanes;
-    uint64_t quarantined[8];         /* rows in quarantine, by stream id */
+    uint64_t quarantined[CK_STREAMS]; /* rows in quarantine, by stream id */
     uint64_t n_quarantine_records;
 };
 /* Reads the whole store: offsets dense, every row once, counts of records and streams equal to what is there, and the ledger of

@@ -5,6 +5,7 @@
 #include "status.h"
 #include "unit.h"
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -202,6 +203,63 @@ static void test_many_senders_and_a_full_mailbox(void **state)
     finish(&f);
 }
 
+struct reader {
+    struct hrd_registry *reg;
+    uint32_t n_wanted;
+};
+
+/* Any thread may read while the committer learns; what it sees is whole. */
+static void read_all(void *arg)
+{
+    struct reader *rd = arg;
+    struct hrd_stream_info info;
+    uint32_t n = 0;
+
+    while (n < rd->n_wanted) {
+        n = hrd_registry_n_streams(rd->reg);
+        for (uint32_t id = 1; id <= n; id++) {
+            struct hrp_schema *schema;
+
+            if (hrd_registry_stream(rd->reg, id, &info) != 0 || info.name[0] == '\0')
+                abort();
+            schema = hrd_registry_schema(rd->reg, info.schema_id);
+            if (schema != NULL && strcmp(hrp_schema_name(schema), info.name) != 0)
+                abort();
+            hrp_schema_unref(schema);
+        }
+    }
+}
+
+static void test_streams_are_read_while_others_are_learned(void **state)
+{
+    struct fixture f;
+    struct reader rd;
+    uv_thread_t thread;
+
+    start(&f);
+    rd = (struct reader){f.k.reg, 101};
+    assert_int_equal(uv_thread_create(&thread, read_all, &rd), 0);
+    run(&f, 0);
+    for (unsigned i = 0; i < 100; i++) {
+        struct hrd_offer_msg *off = hrd_offer_msg_new();
+        char name[16];
+
+        snprintf(name, sizeof name, "s%u", i);
+        off->incarnation = ck_id(1);
+        off->stream = hrp_strdup(name);
+        give(&f, off, true);
+    }
+    while (f.verdicts < 100)
+        uv_run(&f.loop, UV_RUN_ONCE);
+    assert_int_equal(hrd_registry_n_streams(f.k.reg), 101); /* whoever has an answer finds the stream */
+    uv_thread_join(&thread);
+    stop(&f);
+    ck_crash(&f.k);
+    ck_open(&f.k);
+    assert_int_equal(hrd_registry_n_streams(f.k.reg), 101);
+    finish(&f);
+}
+
 static void test_stop_commits_what_waits(void **state)
 {
     struct fixture f;
@@ -260,6 +318,7 @@ int main(void)
         cmocka_unit_test(test_what_is_sent_comes_back_durable),
         cmocka_unit_test(test_a_store_that_fails_is_reopened_and_nothing_is_lost),
         cmocka_unit_test(test_many_senders_and_a_full_mailbox),
+        cmocka_unit_test(test_streams_are_read_while_others_are_learned),
         cmocka_unit_test(test_stop_commits_what_waits),
         cmocka_unit_test(test_stop_with_a_store_that_stays_broken_answers_nothing),
         cmocka_unit_test(test_connected_shows_without_any_row),
