@@ -53,16 +53,26 @@ static void put_escaped(struct hrp_buf *out, unsigned char c)
     hrp_put_fmt(out, "\\u%04x", c);
 }
 
+static inline bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
 void hrp_json_str(struct hrp_buf *out, const char *p, size_t n)
 {
     const unsigned char *s = (const unsigned char *)p;
     size_t from = 0, i = 0; /* [from, i) is good as it is */
 
     hrp_put_u8(out, '"');
-    while (i < n) {
-        size_t len = utf8_len(s + i, n - i);
+    for (;;) {
+        size_t len;
 
-        if (len != 0 && s[i] >= 0x20 && s[i] != '"' && s[i] != '\\') {
+        while (i < n && is_plain(s[i]))
+            i++;
+        if (i == n)
+            break;
+        len = utf8_len(s + i, n - i);
+        if (len > 1) {
             i += len;
             continue;
         }
@@ -126,13 +136,52 @@ static void put_number(struct hrp_buf *out, char *text)
         hrp_put_bytes(out, ".0", 2);
 }
 
+/* digits / 10^e, with a point if e is not 0. */
+static void put_fixed(struct hrp_buf *out, uint64_t digits, unsigned e, bool minus)
+{
+    char text[24], *p = text + sizeof text;
+
+    for (unsigned i = 0; digits != 0 || i <= e; i++) {
+        if (i == e && e != 0)
+            *--p = '.';
+        *--p = (char)('0' + digits % 10);
+        digits /= 10;
+    }
+    if (minus)
+        *--p = '-';
+    hrp_put_bytes(out, p, (size_t)(text + sizeof text - p));
+}
+
+/* Most doubles were decimals once. If v is an integer of fewer digits than `most` divided by a power of ten, that is its
+ * shortest text, since so many digits always survive: the same as below, at a tenth of the price. */
+static bool put_decimal(struct hrp_buf *out, double v, double most, bool is_float)
+{
+    static const double power_of_ten[] = {1, 10, 100, 1e3, 1e4, 1e5, 1e6};
+    double a = fabs(v);
+
+    if (!(a >= 1e-4 && a < most))
+        return false;
+    for (unsigned e = 0; e < sizeof power_of_ten / sizeof power_of_ten[0]; e++) {
+        double x = a * power_of_ten[e] + 0.5, back;
+
+        if (x >= most)
+            break;
+        back = (double)(uint64_t)x / power_of_ten[e];
+        if ((is_float ? (double)(float)back : back) == a) {
+            put_fixed(out, (uint64_t)x, e, v < 0);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* 15 digits always survive the way to a double and back, so that %.15g finds every text of at most 15; 17 always tell
  * doubles apart. Only subnormals have fewer digits to give. (6 and 9 for floats.) */
 void hrp_json_double(struct hrp_buf *out, double v)
 {
     char text[40];
 
-    if (put_special(out, v))
+    if (put_decimal(out, v, 1e15, false) || put_special(out, v))
         return;
     for (int digits = fabs(v) < 2.3e-308 ? 1 : 15; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, v);
@@ -146,7 +195,7 @@ void hrp_json_float(struct hrp_buf *out, float v)
 {
     char text[40];
 
-    if (put_special(out, (double)v))
+    if (put_decimal(out, (double)v, 1e6, true) || put_special(out, (double)v))
         return;
     for (int digits = fabsf(v) < 1.2e-38f ? 1 : 6; digits <= 9; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, (double)v);
@@ -178,15 +227,22 @@ static struct civil civil_of(int64_t days)
     return c;
 }
 
-/* ".123", with as many groups of three digits as are needed, or all. */
-static void put_nanos(struct hrp_buf *out, unsigned nanos, bool all)
+static char *digits_at(char *p, uint64_t v, unsigned n)
 {
+    for (unsigned i = n; i-- > 0; v /= 10)
+        p[i] = (char)('0' + v % 10);
+    return p + n;
+}
+
+/* ".123", with as many groups of three digits as are needed, or all. */
+static char *nanos_at(char *p, unsigned nanos, bool all)
+{
+    if (!all && nanos == 0)
+        return p;
+    *p++ = '.';
     if (all || nanos % 1000 != 0)
-        hrp_put_fmt(out, ".%09u", nanos);
-    else if (nanos % 1000000 != 0)
-        hrp_put_fmt(out, ".%06u", nanos / 1000);
-    else if (nanos != 0)
-        hrp_put_fmt(out, ".%03u", nanos / 1000000);
+        return digits_at(p, nanos, 9);
+    return nanos % 1000000 != 0 ? digits_at(p, nanos / 1000, 6) : digits_at(p, nanos / 1000000, 3);
 }
 
 static void put_time(struct hrp_buf *out, int64_t seconds, unsigned nanos, bool all_digits)
@@ -194,10 +250,17 @@ static void put_time(struct hrp_buf *out, int64_t seconds, unsigned nanos, bool 
     int64_t days = seconds / 86400 - (seconds % 86400 < 0);
     unsigned s = (unsigned)(seconds - days * 86400);
     struct civil c = civil_of(days);
+    char text[] = "\"yyyy-mm-ddThh:mm:ss.nnnnnnnnnZ\"", *p;
 
-    hrp_put_fmt(out, "\"%04d-%02u-%02uT%02u:%02u:%02u", (int)c.year, c.month, c.day, s / 3600, s / 60 % 60, s % 60);
-    put_nanos(out, nanos, all_digits);
-    hrp_put_fmt(out, "Z\"");
+    digits_at(text + 1, (uint64_t)c.year, 4);
+    digits_at(text + 6, c.month, 2);
+    digits_at(text + 9, c.day, 2);
+    digits_at(text + 12, s / 3600, 2);
+    digits_at(text + 15, s / 60 % 60, 2);
+    p = nanos_at(digits_at(text + 18, s % 60, 2), nanos, all_digits);
+    *p++ = 'Z';
+    *p++ = '"';
+    hrp_put_bytes(out, text, (size_t)(p - text));
 }
 
 void hrp_json_time(struct hrp_buf *out, int64_t time_ns)
@@ -218,14 +281,15 @@ bool hrp_json_timestamp(struct hrp_buf *out, int64_t seconds, int64_t nanos)
 bool hrp_json_duration(struct hrp_buf *out, int64_t seconds, int64_t nanos)
 {
     bool minus = seconds < 0 || nanos < 0;
+    char text[10];
 
     if (seconds < -315576000000 || seconds > 315576000000 || nanos < -999999999 || nanos > 999999999)
         return false;
     if (minus && (seconds > 0 || nanos > 0))
         return false;
     hrp_put_fmt(out, "\"%s%lld", minus ? "-" : "", (long long)(minus ? -seconds : seconds));
-    put_nanos(out, (unsigned)(minus ? -nanos : nanos), false);
-    hrp_put_fmt(out, "s\"");
+    hrp_put_bytes(out, text, (size_t)(nanos_at(text, (unsigned)(minus ? -nanos : nanos), false) - text));
+    hrp_put_bytes(out, "s\"", 2);
     return true;
 }
 
