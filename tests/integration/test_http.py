@@ -455,7 +455,7 @@ def main():
         def settled():
             lines = d.json("/api/v1/ledger")["lines"]
             producers = d.json("/api/v1/producers")["producers"]
-            return lines and sum(line["accepted"] + line["quarantined"] for line in lines) == ROWS and all(p["closed"] for p in producers)
+            return lines and sum(line["accepted"] + line["quarantined"] for line in lines) == ROWS and all(p["closed"] and not p["connected"] for p in producers)
 
         until(settled)
         half = Connection(d)  # says half a request and waits
