@@ -105,6 +105,7 @@ void reg_publish_all(struct hrd_registry *reg)
     }
     reg->published_streams = reg->n_streams;
     reg->published_schemas = reg->n_schemas;
+    reg->staged = false;
     pthread_mutex_unlock(&reg->lock);
 }
 
@@ -237,6 +238,7 @@ int hrd_registry_stage_stream(struct hrd_registry *reg, const char *name, struct
         return HR_ELIMIT;
     if (reg_reserve_streams(reg, reg->n_streams + 1) != 0 || (copy = hrp_strdup(name)) == NULL)
         return HR_ENOMEM;
+    reg->staged = true;
     reg->streams[reg->n_streams++] = (struct reg_stream){.name = copy};
     rec.stream_id = *ret_stream_id = reg->n_streams;
     hrd_stream_record_put(g, name, &rec, &scratch);
@@ -294,6 +296,7 @@ int hrd_registry_stage_schema(struct hrd_registry *reg, struct hrp_schema *schem
     s->stream_id = stream_id;
     pthread_mutex_unlock(&reg->lock);
     s->staged = hrp_schema_ref(schema);
+    reg->staged = true;
     put_schema(g, id, s);
     *ret_schema_id = id;
     return g->err;
@@ -301,11 +304,7 @@ int hrd_registry_stage_schema(struct hrd_registry *reg, struct hrp_schema *schem
 
 void hrd_registry_publish(struct hrd_registry *reg)
 {
-    bool staged = reg->published_streams != reg->n_streams || reg->published_schemas != reg->n_schemas;
-
-    for (uint32_t i = 0; i < reg->n_schemas && !staged; i++)
-        staged = reg->schemas[i].staged != NULL;
-    if (staged)
+    if (reg->staged)
         reg_publish_all(reg);
 }
 
@@ -328,5 +327,6 @@ void hrd_registry_rollback(struct hrd_registry *reg)
         hrp_schema_unref(s->schema);
         *s = (struct reg_schema){.stream_id = 0};
     }
+    reg->staged = false;
     pthread_mutex_unlock(&reg->lock);
 }

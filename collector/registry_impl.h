@@ -24,6 +24,7 @@ struct hrd_registry {
     uint32_t n_streams, cap_streams, published_streams;
     uint32_t n_schemas, cap_schemas, published_schemas;
     uint32_t damaged;
+    bool staged;              /* something waits for publish or rollback */
 };
 
 /* registry.c: room for ids up to n; readers look at the arrays, so they move under the lock. */
