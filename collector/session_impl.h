@@ -11,6 +11,7 @@ enum type_state { TYPE_ASKED, TYPE_DECIDING, TYPE_DECIDED };
 struct ses_type {
     uint32_t type_id;
     uint8_t state;               /* enum type_state */
+    uint8_t fingerprint[16];     /* as offered */
     uint32_t stream_id, schema_id; /* once decided; schema_id 0: refused */
     struct hrp_schema *schema;   /* a reference; NULL: refused */
     char *reason;                /* of a refusal; NULL: none was noted */

@@ -298,6 +298,13 @@ static void decide(struct hrd_session *ses, struct offer *o)
         submit_offer(ses, o);
 }
 
+/* A client may come back to an incarnation that it was done with: a copy of its folder turned up. */
+static void repeat_verdict(struct hrd_session *ses, const struct offer *o)
+{
+    verdict(ses, &o->inc->id, o->type, o->type->schema_id != 0 ? HEADRACE__WIRE__SCHEMA_VERDICT__CODE__KNOWN
+                                                               : HEADRACE__WIRE__SCHEMA_VERDICT__CODE__REFUSED);
+}
+
 static void look_at(struct hrd_session *ses, const Headrace__Wire__SchemaOffer *m)
 {
     struct offer o = {.m = m};
@@ -314,14 +321,20 @@ static void look_at(struct hrd_session *ses, const Headrace__Wire__SchemaOffer *
         return;
     }
     o.type = ses_type(o.inc, m->type_id);
-    if (o.type != NULL && (o.type->state != TYPE_ASKED || !m->has_descriptor_set)) {
-        ses_fail(ses, HR_EPROTO, "SchemaOffer: type %u was offered before", m->type_id);
+    if (o.type != NULL && memcmp(o.type->fingerprint, m->fingerprint.data, 16) != 0) {
+        ses_fail(ses, HR_EPROTO, "SchemaOffer: type %u was offered before with another schema", m->type_id);
         return;
     }
-    if (o.type == NULL)
+    if (o.type == NULL) {
         o.type = add_type(ses, o.inc, m->type_id);
-    if (o.type != NULL)
+        if (o.type == NULL)
+            return;
+        memcpy(o.type->fingerprint, m->fingerprint.data, 16);
+    }
+    if (o.type->state == TYPE_ASKED)
         decide(ses, &o);
+    else if (o.type->state == TYPE_DECIDED)
+        repeat_verdict(ses, &o);
 }
 
 void ses_on_offer(struct hrd_session *ses, const struct hrp_frame *f)

@@ -360,6 +360,34 @@ static void refusals_name_the_stream_and_go_on(void **state)
     hear_and_forget(k, HRP_FRAME_ACK);
 }
 
+/* A client is done with an incarnation, finds a copy of its folder and begins anew, on the same connection. */
+static void a_type_that_was_offered_before_gets_the_same_verdict(void **state)
+{
+    struct session_kit *k = *state;
+    Headrace__Wire__SchemaVerdict *v;
+
+    speaking(k);
+    kit_announce(k, kit_id(1));
+    kit_offer(k, kit_id(1), FLIGHT, NULL, false);
+    kit_feed(k, 0);
+    v = verdict(k);
+    assert_int_equal(v->code, HEADRACE__WIRE__SCHEMA_VERDICT__CODE__KNOWN);
+    kit_free(&v->base);
+}
+
+static void offer_another(struct session_kit *k, struct hrp_id inc, uint32_t type_id)
+{
+    Headrace__Wire__SchemaOffer m = HEADRACE__WIRE__SCHEMA_OFFER__INIT;
+    uint8_t fingerprint[16] = {1};
+
+    m.has_incarnation = m.has_type_id = m.has_fingerprint = true;
+    m.incarnation = (ProtobufCBinaryData){sizeof inc, inc.b};
+    m.type_id = type_id;
+    m.stream = (char *)(uintptr_t)"Flight";
+    m.fingerprint = (ProtobufCBinaryData){sizeof fingerprint, fingerprint};
+    kit_put(k, HRP_FRAME_OFFER, &m.base);
+}
+
 static void offers_that_break_the_order(void **state)
 {
     struct session_kit *k = *state;
@@ -371,9 +399,9 @@ static void offers_that_break_the_order(void **state)
     hrd_session_free(k->ses);
 
     speaking(k);
-    kit_offer(k, kit_id(1), FLIGHT, NULL, true);
+    offer_another(k, kit_id(1), FLIGHT);
     kit_feed(k, 0);
-    ended(k, HR_EPROTO, "was offered before");
+    ended(k, HR_EPROTO, "was offered before with another schema");
     hrd_session_free(k->ses);
 
     k->cfg.max_types = 1;
@@ -789,6 +817,7 @@ int main(void)
         T(hello_is_welcomed), T(another_version_is_refused), T(p1_only_hello_before_hello), T(p1_a_long_hello_is_refused_by_its_length),
         T(p1_no_hello_in_time), T(a_second_hello), T(not_this_protocol), T(a_damaged_frame), T(frames_out_of_place),
         T(announce_reaches_the_committer_once), T(too_many_incarnations), T(a_name_that_is_no_text),
+        T(a_type_is_asked_for_then_learned_then_known), T(refusals_name_the_stream_and_go_on), T(a_type_that_was_offered_before_gets_the_same_verdict),
         T(a_type_is_asked_for_then_learned_then_known), T(refusals_name_the_stream_and_go_on), T(offers_that_break_the_order),
         T(p2_a_batch_is_answered_with_what_the_committer_said), T(p3_not_before_its_incarnation_and_type), T(p4_more_than_the_window),
         T(a_batch_that_can_t_be_decoded_is_set_aside_by_its_header), T(a_report_is_answered_when_it_is_durable), T(reports_that_can_t_be),
