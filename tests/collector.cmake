@@ -6,11 +6,9 @@ target_link_libraries(test_session_kit PUBLIC test_schemas headraced_core)
 headrace_test(unit_session unit SOURCES unit/test_session.c LIBS test_session_kit)
 headrace_test(unit_ingest unit SOURCES unit/test_ingest.c LIBS test_schemas headraced_core)
 headrace_test(unit_config unit SOURCES unit/test_config.c LIBS headraced_core)
-if(TARGET headraced)
-    headrace_test(integration_end_to_end integration SOURCES integration/test_end_to_end.c support/event_type.c
-        LIBS test_daemon headrace_sdk PkgConfig::JANSSON TIMEOUT 300)
-    add_dependencies(integration_end_to_end headraced)
-endif()
+headrace_test(integration_end_to_end integration SOURCES integration/test_end_to_end.c support/event_type.c
+    LIBS test_daemon headrace_sdk PkgConfig::JANSSON TIMEOUT 300)
+add_dependencies(integration_end_to_end headraced)
 
 # the commit path
 add_library(test_commit_kit STATIC support/commit_kit.c)
