@@ -74,13 +74,16 @@ export function flow(svg, values, slots, stepSeconds, label, format) {
   svg.replaceChildren(...parts, shape('path', { d: area, class: 'area' }), shape('path', { d: line, class: 'line' }))
 }
 
+const WIDEST_BAR = 36
+
 // One bar per item {value, title}.
 export function bars(svg, items, label, format) {
   const width = Math.max(240, svg.clientWidth)
   const height = Math.max(80, svg.clientHeight)
   const box = { left: 52, right: width - 8, top: 10, bottom: height - 6 }
   const scale = niceTop(Math.max(0, ...items.map((item) => item.value)))
-  const step = (box.right - box.left) / Math.max(items.length, 1)
+  const step = Math.min(WIDEST_BAR, (box.right - box.left) / Math.max(items.length, 1))
+  const left = box.right - items.length * step // the newest at the right edge
   const parts = [0, 1].flatMap((share) => {
     const y = box.bottom - share * (box.bottom - box.top)
     return [shape('path', { d: `M${box.left} ${y}H${box.right}`, class: share === 0 ? 'base' : 'grid' }),
@@ -88,7 +91,7 @@ export function bars(svg, items, label, format) {
   })
   items.forEach((item, i) => {
     const tall = (item.value / scale) * (box.bottom - box.top)
-    const bar = shape('rect', { x: (box.left + i * step + Math.min(1, step / 8)).toFixed(1), y: (box.bottom - tall).toFixed(1),
+    const bar = shape('rect', { x: (left + i * step + Math.min(1, step / 8)).toFixed(1), y: (box.bottom - tall).toFixed(1),
       width: Math.max(1, step - Math.min(2, step / 4)).toFixed(1), height: tall.toFixed(1), class: 'bar' })
     bar.append(shape('title', {}, item.title))
     parts.push(bar)

@@ -16,11 +16,12 @@ export function rate(perSecond) {
   return perSecond > 0 && perSecond < 10 ? perSecond.toFixed(1) : compact(Math.round(perSecond))
 }
 
-// A field's value: integers whole, others with four figures, very large and small ones by exponent.
+// A field's value: integers whole, others with four figures at least, very large and small ones by exponent.
 export function value(v) {
   if (typeof v !== 'number') return String(v)
   if (Number.isSafeInteger(v)) return grouped.format(v)
   const size = Math.abs(v)
+  if (size >= 1000 && size < 1e15) return grouped.format(v)
   return size !== 0 && (size >= 1e15 || size < 1e-4) ? v.toExponential(3) : significant.format(v)
 }
 

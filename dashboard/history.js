@@ -11,8 +11,10 @@ export class History {
   #last = null // {rows, atMs}
   values = []
 
+  // Of the last few seconds: commits come in groups, so two answers alone may see one too many or too few.
   get rate() {
-    return this.values.at(-1) ?? null
+    const known = this.values.slice(-3).filter((v) => v !== null)
+    return this.values.at(-1) == null ? null : known.reduce((a, b) => a + b) / known.length
   }
 
   add(rows, atMs) {
