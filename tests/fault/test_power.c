@@ -26,7 +26,7 @@ int main(int argc, char **argv)
     static struct fault_run r;
     struct fault_mount m;
     unsigned cuts = (unsigned)fault_argument(argc, argv, "--cuts", 40);
-    const char *unsynced[] = {"--sync", "false", NULL}, *why;
+    const char *unsynced[] = {"--no-sync", NULL}, *why;
     uint64_t rows;
     int wrong;
 

@@ -183,6 +183,20 @@ static int attach_lanes(struct sim_folder *f, struct hrs_lane **ret, uint32_t *r
     return 0;
 }
 
+/* Its lanes are as they were when its process died. */
+static void let_go(struct sim_folder *f)
+{
+    f->locked_by = NULL;
+    for (uint32_t k = 0; k < f->n_lanes; k++) {
+        struct sim_lane *l = &f->lanes[k];
+
+        if (l->frozen != NULL)
+            memcpy(l->region, l->frozen, l->n_bytes);
+        free(l->frozen);
+        l->frozen = NULL;
+    }
+}
+
 int sim_folder_adopt(struct sim_folder *f, struct sim_client *c)
 {
     struct hrs_lane *lanes[SIM_LANES];
@@ -208,7 +222,7 @@ int sim_folder_adopt(struct sim_folder *f, struct sim_client *c)
     f->locked_by = c;
     r = hrs_agent_adopt(&c->agent, inc, lanes, n);
     if (r != 0) {
-        f->locked_by = NULL;
+        let_go(f);
         hrs_inc_free(inc);
     }
     return r;
@@ -247,15 +261,7 @@ void sim_disk_killed(struct sim_client *c)
 
         if (f->locked_by != c)
             continue;
-        f->locked_by = NULL;
-        for (uint32_t k = 0; k < f->n_lanes; k++) {
-            struct sim_lane *l = &f->lanes[k];
-
-            if (l->frozen != NULL)
-                memcpy(l->region, l->frozen, l->n_bytes);
-            free(l->frozen);
-            l->frozen = NULL;
-        }
+        let_go(f);
     }
 }
 
@@ -274,8 +280,8 @@ void sim_disk_clone(struct sim *s)
     if (f == copy || s->n_folders >= SIM_FOLDERS - SIM_CLIENTS || !f->there || f->locked_by != NULL || f->lossy)
         return;
     for (unsigned i = 0; i < s->n_folders; i++)
-        if (s->folders[i].there && s->folders[i].host != f->host && hrp_id_cmp(&s->folders[i].id, &f->id) == 0)
-            return; /* a folder has one of a name */
+        if (&s->folders[i] != f && hrp_id_cmp(&s->folders[i].id, &f->id) == 0)
+            return; /* once: a spool folder has one of a name */
     sim_trace(s, "folder %u is cloned", (unsigned)(f - s->folders));
     s->seen[SIM_CLONES]++;
     s->n_folders++;
