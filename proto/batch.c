@@ -337,14 +337,6 @@ void hrp_batch_free(struct hrp_batch *b)
     hrp_free(b);
 }
 
-const uint8_t *hrp_column_bytes(const struct hrp_column *c, uint32_t i, uint32_t *ret_n)
-{
-    uint32_t k = c->constant ? 0 : c->codes != NULL ? c->codes[i] : i;
-
-    *ret_n = c->offsets[k + 1] - c->offsets[k];
-    return c->data + c->offsets[k];
-}
-
 int hrp_batch_sizes(const struct hrp_batch *b, struct hrp_batch_sizes *ret)
 {
     uint64_t stored = b->head.total_bytes - b->head.header_bytes;

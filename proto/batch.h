@@ -119,7 +119,13 @@ int hrp_batch_open(const uint8_t *p, size_t n, struct hrp_schema *schema, const 
                    struct hr_error *err);
 void hrp_batch_free(struct hrp_batch *b);
 /* Value i (0 <= i < n_values) of a BYTES column. */
-const uint8_t *hrp_column_bytes(const struct hrp_column *c, uint32_t i, uint32_t *ret_n);
+static inline const uint8_t *hrp_column_bytes(const struct hrp_column *c, uint32_t i, uint32_t *ret_n)
+{
+    uint32_t k = c->constant ? 0 : c->codes != NULL ? c->codes[i] : i;
+
+    *ret_n = c->offsets[k + 1] - c->offsets[k];
+    return c->data + c->offsets[k];
+}
 
 /* Bytes by part, uncompressed sizes scaled to what LZ4 left: for `headrace streams`. */
 struct hrp_batch_sizes {

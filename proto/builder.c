@@ -328,9 +328,9 @@ int hrp_builder_add(struct hrp_builder *b, uint32_t lane, uint64_t n, int64_t ev
     if (r != 0)
         return r;
     see_time(b, event_time_ns);
-    hrp_put_u64(&b->times, (uint64_t)event_time_ns);
-    hrp_put_u32(&b->weights, weight);
-    hrp_put_u32(&b->flags, flags);
+    hrp_put_bytes(&b->times, &event_time_ns, sizeof event_time_ns);
+    hrp_put_bytes(&b->weights, &weight, sizeof weight);
+    hrp_put_bytes(&b->flags, &flags, sizeof flags);
     b->has_weights |= weight != 1;
     b->has_flags |= flags != 0;
     cover(b, HRP_SEG_ROWS, 0, lane, n, 1);

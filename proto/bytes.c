@@ -117,7 +117,7 @@ uint8_t *hrp_buf_reserve(struct hrp_buf *b, size_t n_bytes)
     return b->p + b->n;
 }
 
-void hrp_put_bytes(struct hrp_buf *b, const void *p, size_t n_bytes)
+void hrp_put_bytes_slow(struct hrp_buf *b, const void *p, size_t n_bytes)
 {
     uint8_t *dst = hrp_buf_reserve(b, n_bytes);
 
@@ -125,11 +125,6 @@ void hrp_put_bytes(struct hrp_buf *b, const void *p, size_t n_bytes)
         return;
     memcpy(dst, p, n_bytes);
     b->n += n_bytes;
-}
-
-void hrp_put_u8(struct hrp_buf *b, uint8_t v)
-{
-    hrp_put_bytes(b, &v, 1);
 }
 
 /* Little-endian hosts only; the build refuses others. */

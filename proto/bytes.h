@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Reader over borrowed bytes. The first read past the end, or of a malformed varint, sets `bad`;
  * from then on every read returns 0 or NULL, so a caller may check once at the end. */
@@ -58,7 +59,17 @@ struct hrp_buf {
 void hrp_buf_fini(struct hrp_buf *b);
 void hrp_buf_clear(struct hrp_buf *b); /* n = 0, err = 0, keeps the memory */
 uint8_t *hrp_buf_reserve(struct hrp_buf *b, size_t n_bytes); /* room at p + n; NULL: err is set; n is not moved */
-void hrp_put_u8(struct hrp_buf *b, uint8_t v);
+void hrp_put_bytes_slow(struct hrp_buf *b, const void *p, size_t n_bytes); /* grows: for hrp_put_bytes */
+static inline void hrp_put_bytes(struct hrp_buf *b, const void *p, size_t n_bytes) /* inline, as rows are written with it */
+{
+    if (n_bytes <= b->cap - b->n && n_bytes != 0 && b->err == 0) {
+        memcpy(b->p + b->n, p, n_bytes);
+        b->n += n_bytes;
+    } else {
+        hrp_put_bytes_slow(b, p, n_bytes);
+    }
+}
+static inline void hrp_put_u8(struct hrp_buf *b, uint8_t v) { hrp_put_bytes(b, &v, 1); }
 void hrp_put_u16(struct hrp_buf *b, uint16_t v);
 void hrp_put_u32(struct hrp_buf *b, uint32_t v);
 void hrp_put_u64(struct hrp_buf *b, uint64_t v);
@@ -66,7 +77,6 @@ void hrp_put_u32be(struct hrp_buf *b, uint32_t v); /* big-endian: for keys that 
 void hrp_put_u64be(struct hrp_buf *b, uint64_t v);
 void hrp_put_varint(struct hrp_buf *b, uint64_t v);
 void hrp_put_svarint(struct hrp_buf *b, int64_t v);
-void hrp_put_bytes(struct hrp_buf *b, const void *p, size_t n_bytes);
 void hrp_put_lenbytes(struct hrp_buf *b, const void *p, size_t n_bytes);
 void hrp_put_str(struct hrp_buf *b, const char *s); /* as hrp_put_lenbytes(s, strlen(s)) */
 void hrp_put_fmt(struct hrp_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* text, no NUL */

@@ -55,11 +55,11 @@ static const void *values_of(const struct hrp_column *col)
     }
 }
 
-static void put_tag(struct step *s, uint64_t tag)
+static void set_tag(struct step *s, uint64_t tag)
 {
     for (; tag >= 0x80; tag >>= 7)
-        s->tag[s->n_tag++] = (uint8_t)(tag | 0x80);
-    s->tag[s->n_tag++] = (uint8_t)tag;
+        s->tag |= ((tag & 0x7f) | 0x80) << 8 * s->n_tag++;
+    s->tag |= tag << 8 * s->n_tag++;
 }
 
 static void step_init(struct hrp_cursor *c, uint32_t id)
@@ -79,7 +79,7 @@ static void step_init(struct hrp_cursor *c, uint32_t id)
     s->always = id != 0 && c->steps[node->parent].node->is_map;
     s->packed = node->packed;
     if (node->number != 0)
-        put_tag(s, (uint64_t)node->number << 3 | (s->packed ? HRP_WIRE_LEN : (unsigned)hrp_wire_of(node->pb_type)));
+        set_tag(s, (uint64_t)node->number << 3 | (s->packed ? HRP_WIRE_LEN : (unsigned)hrp_wire_of(node->pb_type)));
 }
 
 /* A field that no row has needs no step at all; of a schema of 500 columns few are left. */
@@ -225,7 +225,7 @@ int hrp_cursor_skip(struct hrp_cursor *c)
 
 /* ---- wire; hot, hence pointers, into room that was reserved as a whole ---- */
 
-#define TAG_AND_NUMBER 16 /* at most 5 + 10 bytes */
+#define TAG_AND_NUMBER 16 /* at most 5 + 10 bytes; and a tag is written as a word of 8 */
 
 static inline uint8_t *room(struct hrp_buf *out, size_t n)
 {
@@ -234,9 +234,8 @@ static inline uint8_t *room(struct hrp_buf *out, size_t n)
 
 static inline uint8_t *write_tag(const struct step *s, uint8_t *p)
 {
-    for (unsigned i = 0; i < s->n_tag; i++)
-        *p++ = s->tag[i];
-    return p;
+    memcpy(p, &s->tag, sizeof s->tag);
+    return p + s->n_tag;
 }
 
 static inline uint8_t *write_varint(uint8_t *p, uint64_t v)

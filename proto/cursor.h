@@ -32,7 +32,8 @@ struct step {
     uint32_t every;          /* mask of a value's index: 0 when one value stands for all */
     uint8_t shape, form;     /* enum step_shape, step_form */
     bool packed, always;     /* always: zero is written, too (keys and values of maps) */
-    uint8_t n_tag, tag[5];
+    uint8_t n_tag;
+    uint64_t tag;            /* the tag's bytes, as they lie in memory */
     const uint8_t *present;  /* OPTIONAL */
     const uint32_t *in_slot; /* REPEATED: lengths; MEMBER: cases of the oneof; both by instance of the message */
     const void *values;      /* numbers, as the column has them */
