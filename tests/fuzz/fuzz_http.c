@@ -1,6 +1,7 @@
-/* Bytes of an HTTP connection. The first byte says where they are cut once more: the requests must be the same, since how
- * TCP cuts a stream means nothing. */
+/* Bytes of an HTTP connection, and what they ask of the API. The first byte says where they are cut once more: the requests
+ * must be the same, since how TCP cuts a stream means nothing. */
 #include "http_parse.h"
+#include "api_parts.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,18 @@ struct seen {
 static void add(struct seen *s, const void *p, size_t n) { s->hash = s->hash * 31 + hrp_hash64(p, n); }
 
 static void add_text(struct seen *s, const char *text) { add(s, text, strlen(text) + 1); }
+
+static void ask(struct seen *s, const struct hrd_http_req *req)
+{
+    struct hrd_api_query q;
+    struct hr_error err = {0, ""};
+    int r = hrd_api_query(req, HRD_API_FROM | HRD_API_TIMES | HRD_API_LIMIT | HRD_API_WINDOWS, &q, &err);
+
+    if (r != 0 && (r != HR_EINVAL || err.text[0] == '\0'))
+        abort();
+    if (r == 0)
+        add(s, &q, sizeof q);
+}
 
 static void add_request(struct seen *s, const struct hrd_http_req *req)
 {
@@ -32,6 +45,7 @@ static void add_request(struct seen *s, const struct hrd_http_req *req)
         add_text(s, req->params[i].name);
         add_text(s, req->params[i].value);
     }
+    ask(s, req);
 }
 
 /* 0: goes on; -1: refused. */
