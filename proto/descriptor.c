@@ -186,6 +186,8 @@ static int files_read(struct hrp_descset *ds, struct hr_error *err)
 {
     size_t n = ds->set->n_file;
 
+    if (n > HRP_MAX_FILES)
+        return hr_error_set(err, HR_ELIMIT, "the set has %zu files; at most %d are read", n, HRP_MAX_FILES);
     ds->imports = hrp_arena_take(ds->arena, n + 1, sizeof *ds->imports);
     if (ds->imports == NULL)
         return hrp_descset_nomem(ds, err);
@@ -235,6 +237,26 @@ static int visit_push(struct visit *stack, size_t *depth, struct hrp_import *imp
     return syntax_check(imp->file, err);
 }
 
+/* All that it imports is done already. */
+static int reach_add(struct hrp_descset *ds, struct hrp_import *imp, struct hr_error *err)
+{
+    size_t n_words = (ds->set->n_file + 63) / 64, own = (size_t)(imp - ds->imports);
+
+    imp->reach = hrp_arena_take(ds->arena, n_words, sizeof *imp->reach);
+    if (imp->reach == NULL)
+        return hrp_descset_nomem(ds, err);
+    memset(imp->reach, 0, n_words * sizeof *imp->reach);
+    imp->reach[own / 64] |= UINT64_C(1) << own % 64;
+    for (size_t i = 0; i < imp->file->n_dependency; i++) {
+        const struct hrp_import *dep = import_find(ds, imp->file->dependency[i]);
+
+        for (size_t w = 0; w < n_words; w++)
+            imp->reach[w] |= dep->reach[w];
+    }
+    imp->done = true;
+    return 0;
+}
+
 /* Imports before importers; without recursion, since the chain may be as long as the set. */
 static int dependency_order(struct hrp_descset *ds, struct hrp_import *root, pb_file **order, size_t *ret_n, struct hr_error *err)
 {
@@ -252,7 +274,7 @@ static int dependency_order(struct hrp_descset *ds, struct hrp_import *root, pb_
         struct hrp_import *dep;
 
         if (v->next == f->n_dependency) {
-            v->imp->done = true;
+            r = reach_add(ds, v->imp, err);
             order[(*ret_n)++] = f;
             depth--;
             continue;
@@ -295,9 +317,11 @@ int hrp_descset_canonical(struct hrp_descset *ds, const pb_file *file, struct hr
     return 0;
 }
 
-bool hrp_descset_imported(const struct hrp_descset *ds, const pb_file *other)
+bool hrp_descset_imports(const struct hrp_descset *ds, const pb_file *file, const pb_file *other)
 {
-    return import_find(ds, other->name)->done;
+    size_t i = (size_t)(import_find(ds, other->name) - ds->imports);
+
+    return (import_find(ds, file->name)->reach[i / 64] >> i % 64 & 1) != 0;
 }
 
 /* ---- open and ask ---- */

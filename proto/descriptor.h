@@ -15,6 +15,7 @@ typedef Google__Protobuf__EnumDescriptorProto pb_enum;
 
 #define HRP_MAX_NAME 255       /* bytes of one name; protoc has no limit, a set from outside needs one */
 #define HRP_MAX_FULL_NAME 1023 /* bytes of a full name or a path */
+#define HRP_MAX_FILES 4096     /* of a set */
 
 struct hrp_type;
 struct hrp_symbol { /* a message or an enum */
@@ -23,10 +24,12 @@ struct hrp_symbol { /* a message or an enum */
     const pb_message *msg; /* one of the two */
     const pb_enum *enm;
     struct hrp_type *type; /* types.c: what is known about the message so far */
+    bool checked;          /* types.c: the enum's values are good */
 };
 struct hrp_import { /* a file of the set, by name */
     pb_file *file;
     bool seen, done;
+    uint64_t *reach; /* once done: bit i stands for imports[i], which it is or needs, perhaps through others */
 };
 struct hrp_descset {
     pb_set *set;
@@ -44,8 +47,8 @@ int hrp_descset_no_message(const struct hrp_descset *ds, const char *name, struc
 /* Append the canonical set of `file`: it and what it imports, in dependency order, without source_code_info. Refuses
  * missing and circular imports, and files of a syntax other than proto2 and proto3. */
 int hrp_descset_canonical(struct hrp_descset *ds, const pb_file *file, struct hrp_buf *out, struct hr_error *err);
-/* After hrp_descset_canonical: is `other` part of it? */
-bool hrp_descset_imported(const struct hrp_descset *ds, const pb_file *other);
+/* After hrp_descset_canonical: does `file`, which is part of it, import `other`, perhaps through others? */
+bool hrp_descset_imports(const struct hrp_descset *ds, const pb_file *file, const pb_file *other);
 bool hrp_is_identifier(const char *s);
 /* HR_ELIMIT or HR_ENOMEM of the scratch arena, as an error with a sentence. */
 int hrp_descset_nomem(const struct hrp_descset *ds, struct hr_error *err);

@@ -105,15 +105,9 @@ static const struct hrp_enum *enum_copy(struct flat *fl, const struct hrp_symbol
     e->full_name = copy_str(fl, sym->name);
     e->n_values = (uint32_t)sym->enm->n_value;
     e->values = v;
-    if (e->n_values == 0)
-        return fail(fl, hr_error_set(fl->err, HR_ESCHEMA, "%s: %s: an enum without values", sym->file->name, sym->name));
     for (uint32_t i = 0; i < e->n_values && fl->res == 0; i++) {
-        const char *name = sym->enm->value[i]->name;
-
-        if (!hrp_is_identifier(name) || strlen(name) > HRP_MAX_NAME)
-            return fail(fl, hr_error_set(fl->err, HR_ESCHEMA, "%s: %s: \"%s\" is not a name", sym->file->name, sym->name, name != NULL ? name : ""));
         v[i].number = sym->enm->value[i]->number;
-        v[i].name = copy_str(fl, name);
+        v[i].name = copy_str(fl, sym->enm->value[i]->name);
     }
     return fl->res == 0 ? e : NULL;
 }
@@ -184,8 +178,7 @@ static struct hrp_node *node_add(struct flat *fl, const struct hrp_node *parent,
     n->name = copy_str(fl, name);
     n->json_name = "";
     n->path = join_path(fl, path, name);
-    if (fl->res == 0 && strlen(n->path) > HRP_MAX_FULL_NAME)
-        return fail(fl, hr_error_set(fl->err, HR_ELIMIT, "%s: the path of a field is longer than %d bytes: %s", fl->ts->list[0]->sym->name, HRP_MAX_FULL_NAME, n->path));
+    assert(fl->res != 0 || strlen(n->path) <= HRP_MAX_FULL_NAME); /* as counted */
     return fl->res == 0 ? n : NULL;
 }
 

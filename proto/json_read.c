@@ -170,7 +170,7 @@ static int unknown(struct reader *rd, struct hrp_schema *s, const struct hrp_nod
 
     if (r == 0 && rd->out->err != 0)
         r = hrp_jr_memory(rd);
-    if (r == 0 && !hrp_wire_check_unknown(s, msg, rd->out->p + at, rd->out->n - at))
+    if (r == 0 && rd->out->n != at && !hrp_wire_check_unknown(s, msg, rd->out->p + at, rd->out->n - at))
         r = hrp_jr_wrong(rd, here, "not the wire bytes of fields that the type lacks");
     return r;
 }

@@ -49,7 +49,8 @@ static int set_share(struct hrp_schema *s, struct hr_error *err)
     return 0;
 }
 
-static int schema_print(struct hrp_schema *s, struct hrp_descset *ds, const struct hrp_symbol *sym, struct hr_error *err)
+static int schema_print(struct hrp_schema *s, struct hrp_descset *ds, const struct hrp_symbol *sym, const struct hrp_limits *lim,
+                        struct hr_error *err)
 {
     struct hrp_buf b = HRP_BUF_INIT;
     int r = 0;
@@ -60,6 +61,8 @@ static int schema_print(struct hrp_schema *s, struct hrp_descset *ds, const stru
         r = hr_error_set(err, b.err, "out of memory");
     if (r == 0)
         r = hrp_descset_canonical(ds, sym->file, &b, err);
+    if (r == 0 && s->top == NULL && b.n - (s->n_name + 1) > lim->schema_bytes) /* packed otherwise it was shorter */
+        r = hr_error_set(err, HR_ELIMIT, "%s: the descriptor set has more than %u bytes", sym->file->name, lim->schema_bytes);
     if (r != 0) {
         hrp_buf_fini(&b);
         return r;
@@ -111,7 +114,7 @@ static int schema_make(const uint8_t *set, size_t n, const char *full_name, cons
         r = hr_error_set(err, HR_ESCHEMA, "%s: %s is the entry of a map, not a message of its own", sym->file->name, sym->name);
     if (r == 0) {
         s->top = top;
-        r = schema_print(s, &ds, sym, err); /* finds the files in which types may be */
+        r = schema_print(s, &ds, sym, lim, err); /* finds the files in which types may be */
     }
     if (r == 0)
         r = schema_tree(s, &ds, sym, lim, err);

@@ -66,6 +66,22 @@ static struct hrp_type *type_of(struct hrp_types *ts, struct hrp_symbol *sym, st
     return t;
 }
 
+static int enum_check(struct check *c, struct hrp_symbol *sym)
+{
+    const char *file = sym->file->name;
+
+    if (sym->enm->n_value == 0)
+        return hr_error_set(c->err, HR_ESCHEMA, "%s: %s: an enum without values", file, sym->name);
+    for (size_t i = 0; i < sym->enm->n_value && !sym->checked; i++) {
+        const char *name = sym->enm->value[i]->name;
+
+        if (!hrp_is_identifier(name) || strlen(name) > HRP_MAX_NAME)
+            return hr_error_set(c->err, HR_ESCHEMA, "%s: %s: \"%s\" is not a name", file, sym->name, name != NULL ? name : "");
+    }
+    sym->checked = true;
+    return 0;
+}
+
 static int field_resolve(struct check *c, struct hrp_type_field *f)
 {
     const pb_field *d = f->d;
@@ -78,13 +94,14 @@ static int field_resolve(struct check *c, struct hrp_type_field *f)
     sym = hrp_descset_find(c->ts->ds, d->type_name + 1);
     if (sym == NULL)
         return refuse(c, d->name, "its type %s is not in the set", d->type_name + 1);
-    if (!hrp_descset_imported(c->ts->ds, sym->file))
+    if (!hrp_descset_imports(c->ts->ds, c->t->sym->file, sym->file))
         return refuse(c, d->name, "its type %s is in %s, which is not imported", sym->name, sym->file->name);
     if (wants_enum != (sym->enm != NULL))
         return refuse(c, d->name, "%s is %s", sym->name, wants_enum ? "a message, not an enum" : "an enum, not a message");
     f->enm = wants_enum ? sym : NULL;
-    if (!wants_enum)
-        f->msg = type_of(c->ts, sym, c->err, &r);
+    if (wants_enum)
+        return enum_check(c, sym);
+    f->msg = type_of(c->ts, sym, c->err, &r);
     return r;
 }
 
@@ -336,6 +353,12 @@ static int cycles_find(struct hrp_types *ts, struct hr_error *err)
 
 /* ---- how many nodes ---- */
 
+static void path_see(struct hrp_type *t, uint32_t depth, size_t n_path)
+{
+    if (n_path > t->path[depth])
+        t->path[depth] = (uint32_t)n_path; /* names are short, and levels few */
+}
+
 /* Nodes below a node of type t at `depth`; stops counting past the limit. Recursion ends: what contains itself is closed. */
 static uint32_t type_size(struct hrp_types *ts, struct hrp_type *t, uint32_t depth)
 {
@@ -343,18 +366,25 @@ static uint32_t type_size(struct hrp_types *ts, struct hrp_type *t, uint32_t dep
 
     if (t->size[depth] != 0)
         return t->size[depth];
-    for (uint32_t i = 0; i < t->n_oneofs; i++)
+    path_see(t, depth, strlen("_unknown"));
+    for (uint32_t i = 0; i < t->n_oneofs; i++) {
         n += t->oneof_members[i] != 0;
+        path_see(t, depth, strlen(t->sym->msg->oneof_decl[i]->name));
+    }
     for (uint32_t i = 0; i < t->n_fields && n <= ts->lim->columns; i++) {
         struct hrp_type_field *f = &t->fields[i];
+        size_t n_path = strlen(f->d->name);
 
         n++;
-        if (f->msg == NULL)
-            continue;
-        if (hrp_field_is_opaque(f, depth))
+        if (f->msg != NULL && hrp_field_is_opaque(f, depth)) {
             f->msg->opaque_somewhere = true;
-        else
-            n += type_size(ts, f->msg, hrp_field_depth(f, depth));
+        } else if (f->msg != NULL) {
+            uint32_t below = hrp_field_depth(f, depth);
+
+            n += type_size(ts, f->msg, below);
+            n_path += 1 + f->msg->path[below];
+        }
+        path_see(t, depth, n_path);
     }
     t->size[depth] = n;
     return n;
@@ -365,6 +395,8 @@ static int size_check(struct hrp_types *ts, struct hrp_type *t, uint32_t *ret, s
     *ret = 1 + type_size(ts, t, 0);
     if (*ret > ts->lim->columns)
         return hr_error_set(err, HR_ELIMIT, "%s: %s: more than %u fields, those of nested messages included", t->sym->file->name, t->sym->name, ts->lim->columns);
+    if (t->path[0] > HRP_MAX_FULL_NAME)
+        return hr_error_set(err, HR_ELIMIT, "%s: %s: the path of a field is longer than %d bytes", t->sym->file->name, t->sym->name, HRP_MAX_FULL_NAME);
     return 0;
 }
 

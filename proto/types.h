@@ -24,6 +24,7 @@ struct hrp_type {
     uint32_t index, low;            /* of the search for cycles */
     bool on_stack;
     uint32_t size[HRP_MAX_FLAT_DEPTH + 1]; /* nodes below a node of this type at that depth; 0: not counted yet */
+    uint32_t path[HRP_MAX_FLAT_DEPTH + 1]; /* bytes of the longest path to one of them; counted with size */
 };
 struct hrp_types {
     struct hrp_descset *ds;

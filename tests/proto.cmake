@@ -30,7 +30,8 @@ headrace_test(unit_batch unit SOURCES unit/test_batch.c LIBS test_batches)
 headrace_test(unit_vectors unit SOURCES unit/test_vectors.c LIBS test_schemas)
 headrace_test(property_batch property SOURCES property/test_batch.c LIBS test_batches PkgConfig::JANSSON)
 
-# JSON
+# schemas and JSON
+headrace_test(unit_schema unit SOURCES unit/test_schema.c LIBS test_schemas)
 if(HEADRACE_COLLECTOR)
     headrace_test(unit_json unit SOURCES unit/test_json.c LIBS test_schemas hrp_json)
     headrace_test(property_json property SOURCES property/test_json.c LIBS test_batches hrp_json)
