@@ -5,3 +5,15 @@ if(HEADRACE_COLLECTOR)
     headrace_test(unit_keeper unit SOURCES unit/test_keeper.c LIBS test_commit_kit test_puts_kit)
     headrace_test(unit_sink_file unit SOURCES unit/test_sink_file.c LIBS test_commit_kit test_puts_kit test_daemon)
 endif()
+
+# The real daemon, killed at random moments; the nightly run does it more often.
+if(TARGET headraced)
+    headrace_test(integration_file_sink integration
+        SOURCES integration/test_file_sink.c fault/run.c fault/oracle.c support/event_type.c
+        LIBS test_daemon headrace_sdk PkgConfig::JANSSON TIMEOUT 300)
+    add_dependencies(integration_file_sink headraced)
+    set_tests_properties(integration_file_sink PROPERTIES RUN_SERIAL ON)
+    add_test(NAME integration_file_sink_long COMMAND integration_file_sink --rounds 60 --calls 1000000)
+    set_tests_properties(integration_file_sink_long PROPERTIES LABELS nightly TIMEOUT 1800 RUN_SERIAL ON
+        ENVIRONMENT "HEADRACE_SOURCE=${PROJECT_SOURCE_DIR};HEADRACE_BUILD=${CMAKE_BINARY_DIR}")
+endif()

@@ -179,15 +179,12 @@ static void begin(struct sink *snk, uint32_t stream_id, struct sink_stream *st)
 /* One stream's turn. Afterwards state says whether something is under way. */
 static void look_at(struct sink *snk, uint32_t stream_id, struct sink_stream *st)
 {
-    uint64_t now = uv_hrtime(), end;
-    int r = hrd_stream_end(snk->log, stream_id, &end);
+    uint64_t now = uv_hrtime();
+    int r;
 
-    if (r == 0 && end != UINT64_MAX)
-        st->end = end;
     if (st->damaged || (st->backoff_ms != 0 && now < st->retry_mono_ns))
         return;
-    if (r == 0)
-        r = load(snk, stream_id, st);
+    r = load(snk, stream_id, st);
     if (r == 0 && st->intent.out) {
         deliver(snk, stream_id, st);
         return;
@@ -204,10 +201,29 @@ static void look_at(struct sink *snk, uint32_t stream_id, struct sink_stream *st
 
 /* ---- all of them in turn ---- */
 
+/* How far each stream and its cursor are, so that the status never says less than there is to do. */
+static void refresh(struct sink *snk)
+{
+    uint32_t n = hrd_registry_n_streams(snk->registry);
+    uint64_t end;
+
+    for (uint32_t id = 1; id <= n; id++) {
+        struct sink_stream *st = stream_of(snk, id);
+
+        if (st == NULL)
+            return;
+        if (!st->loaded && !st->damaged && st->backoff_ms == 0)
+            load(snk, id, st);
+        if (hrd_stream_end(snk->log, id, &end) == 0 && end != UINT64_MAX)
+            st->end = end;
+    }
+}
+
 static void look(struct sink *snk)
 {
     uint32_t n = hrd_registry_n_streams(snk->registry);
 
+    refresh(snk);
     for (uint32_t i = 0; i < n && snk->state == SINK_IDLE && !snk->stopping; i++) {
         struct sink_stream *st;
 
@@ -397,6 +413,10 @@ static int start_one(const struct hrd_sinks_cfg *cfg, unsigned i, struct sink **
     r = kind->open(&snk->settings, &snk->dest, err);
     if (r == 0 && (r = open_loop(snk)) != 0)
         hr_error_set(err, r, "sink %s: %s", snk->settings.name, hr_strerror(r));
+    if (r == 0) {
+        refresh(snk);
+        tell(snk);
+    }
     if (r == 0 && uv_thread_create(&snk->thread, run, snk) != 0)
         r = hr_error_set(err, HR_EAGAIN, "sink %s: no thread", snk->settings.name);
     if (r != 0) {
