@@ -74,6 +74,8 @@ int hrd_committer_open(struct hrd_log *log, struct hrd_registry *reg, const stru
         if (r != 0)
             hr_error_set(err, r, "the streams' records can't be read: %s", hr_strerror(r));
     }
+    if (r == 0 && hrd_producers_damaged(cm->prd) != 0)
+        hrd_slog(HRD_ERROR, "producers_damaged", "places=%llu", (unsigned long long)hrd_producers_damaged(cm->prd));
     if (r != 0)
         hrd_committer_free(cm);
     else

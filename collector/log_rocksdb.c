@@ -5,6 +5,8 @@
  *   - Its info log asserts on a full disk and takes the process along. Level 4 keeps that writer silent.
  *   - After a failed write or fsync it never recovers. So a commit that failed makes this log refuse all others until it is
  *     reopened, which waits for the snapshots that are out.
+ *   - A compaction that meets a damaged table makes the store refuse writes, again after each opening. Once a write has
+ *     failed so, compactions are off until the next start: what can be read stays readable, and events are taken on.
  *   - wal_compression, async_io, atomic_flush, pipelined and unordered writes had recovery bugs fixed after 7.8: all off.
  *
  * The folder holds `lock` (one daemon at a time), `store/` (RocksDB's) and `damaged-<n>/` (copies of what was salvaged). */
@@ -37,7 +39,7 @@ struct rocks_log {
     rocksdb_cache_t *cache;
     rocksdb_writeoptions_t *write_options;
     rocksdb_writebatch_t *batch; /* the committer's */
-    bool broken;                 /* the committer's */
+    bool broken, corrupt;        /* the committer's; corrupt: a write failed for damage found in the background */
     pthread_mutex_t lock;        /* guards the rest */
     pthread_cond_t idle;
     rocksdb_t *db;               /* NULL while closed */
@@ -395,6 +397,7 @@ static int rocks_commit(struct hrd_log *log, const struct hrd_group *g)
 {
     struct rocks_log *k = (struct rocks_log *)log;
     char *text = NULL;
+    int r;
 
     if (k->broken || k->db == NULL)
         return HR_EAGAIN;
@@ -412,7 +415,9 @@ static int rocks_commit(struct hrd_log *log, const struct hrd_group *g)
     }
     rocksdb_write(k->db, k->write_options, k->batch, &text);
     k->broken = text != NULL;
-    return take_error(text, NULL, "");
+    r = take_error(text, NULL, "");
+    k->corrupt = k->corrupt || r == HR_ECORRUPT;
+    return r;
 }
 
 /* Salvage belongs to the start of the daemon alone: damage that shows only now is told, and tried again. */
@@ -423,6 +428,8 @@ static int rocks_reopen(struct hrd_log *log, struct hr_error *err)
 
     wait_idle(k);
     close_db(k);
+    for (unsigned cf = 0; k->corrupt && cf < HRD_CF_N; cf++)
+        rocksdb_options_set_disable_auto_compactions(k->cf_options[cf], 1);
     r = open_db(k, WAL_STRICT, err);
     if (r != 0)
         return r;

@@ -174,6 +174,10 @@ static int reload_one(struct hrd_producers *fresh, struct hrd_incarnation *old)
         if (r != 0)
             prd_incarnation_free(inc);
     }
+    if (r == HR_ECORRUPT || r == HR_EVERSION) { /* as if it had announced itself now: nobody speaks for it, its batches are parked */
+        fresh->damaged++;
+        return 0;
+    }
     if (r == 0) {
         inc->refs = old->refs;
         if (inc->info_dirty)
@@ -275,6 +279,7 @@ void hrd_producers_gone(struct hrd_producers *prd, const struct hrp_id *incarnat
     prd_incarnation_free(inc);
 }
 
+uint64_t hrd_producers_damaged(const struct hrd_producers *prd) { return prd->damaged; }
 bool hrd_incarnation_expired(const struct hrd_incarnation *inc) { return inc->info.expired; }
 
 int hrd_producers_lane(struct hrd_producers *prd, struct hrd_incarnation *inc, uint32_t stream_id, uint32_t lane, struct hrd_lane_record **ret)

@@ -74,6 +74,7 @@ struct hrd_producers;
 struct hrd_incarnation;              /* borrowed from hrd_producers; valid until gone or reload */
 int hrd_producers_open(struct hrd_log *log, int64_t horizon_ns, int64_t now_wall_ns, struct hrd_producers **ret, struct hr_error *err);
 void hrd_producers_free(struct hrd_producers *prd);
+uint64_t hrd_producers_damaged(const struct hrd_producers *prd); /* places where records could not be read: the sums lack them */
 /* After a failed write and a reopen: forgets what was staged, reads totals and live records again. */
 int hrd_producers_reload(struct hrd_producers *prd, int64_t now_wall_ns, struct hr_error *err);
 

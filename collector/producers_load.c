@@ -19,7 +19,8 @@ static bool is_info(const uint8_t *key, size_t n) { return n == 17 && key[16] ==
 
 struct scan {
     struct hrd_producers *prd;
-    bool any;
+    struct hrp_id at;    /* of the last key seen */
+    bool any;            /* id, info and sum are of an incarnation that was begun */
     struct hrp_id id;
     struct hrd_incarnation_info info;
     struct hrd_terms sum;
@@ -78,39 +79,72 @@ static int add_record(struct scan *s, const uint8_t *key, uint32_t stream_id, ui
     return r;
 }
 
-int prd_scan(struct hrd_producers *prd)
+/* Up to the end, or to the first error. */
+static int scan_from(struct scan *s, struct hrd_snapshot *snap)
 {
-    const struct hrd_log_ops *ops = prd->log->ops;
-    struct scan s = {.prd = prd};
-    struct hrd_snapshot *snap;
+    const struct hrd_log_ops *ops = s->prd->log->ops;
     struct hrd_iter *it;
     const uint8_t *key, *value;
     size_t n_key, n;
     uint32_t stream_id, lane;
-    int r = ops->snapshot(prd->log, &snap);
+    int r = ops->iter(snap, HRD_CF_PRODUCERS, s->at.b, sizeof s->at.b, &it);
 
     if (r != 0)
         return r;
-    r = ops->iter(snap, HRD_CF_PRODUCERS, NULL, 0, &it);
-    if (r != 0) {
-        ops->snapshot_free(snap);
-        return r;
-    }
     while ((r = ops->next(it, &key, &n_key, &value, &n)) == 1) {
+        if (n_key > sizeof s->at.b)
+            memcpy(s->at.b, key, sizeof s->at.b);
         if (is_info(key, n_key))
-            r = start_one(&s, key, value, n);
+            r = start_one(s, key, value, n);
         else if (record_key(key, n_key, &stream_id, &lane))
-            r = add_record(&s, key, stream_id, lane, value, n);
+            r = add_record(s, key, stream_id, lane, value, n);
         if (r < 0)
             break;
     }
-    if (r >= 0)
+    ops->iter_free(it);
+    return r;
+}
+
+/* A block of the store is damaged: on behind it. Nobody knows where it ends, but ids are random, so ever longer steps from the
+ * last good one find its end soon; what was in between stays out of the sums. False: past the last id. */
+static bool skip_damage(struct scan *s, uint64_t step)
+{
+    uint64_t at = 0;
+
+    for (unsigned i = 0; i < 8; i++)
+        at = at << 8 | s->at.b[i];
+    if (at + step < at)
+        return false;
+    at += step;
+    memset(s->at.b, 0, sizeof s->at.b);
+    for (unsigned i = 0; i < 8; i++)
+        s->at.b[i] = (uint8_t)(at >> (56 - 8 * i));
+    return true;
+}
+
+int prd_scan(struct hrd_producers *prd)
+{
+    struct scan s = {.prd = prd};
+    struct hrd_snapshot *snap;
+    uint64_t step = UINT64_C(1) << 40;
+    int r = prd->log->ops->snapshot(prd->log, &snap);
+
+    if (r != 0)
+        return r;
+    while ((r = scan_from(&s, snap)) == HR_ECORRUPT && end_one(&s) == 0) {
+        prd->damaged++;
+        if (!skip_damage(&s, step)) {
+            r = 0;
+            break;
+        }
+        step *= 2;
+    }
+    if (r == 0)
         r = end_one(&s);
     if (s.any)
         hrd_incarnation_info_fini(&s.info);
-    ops->iter_free(it);
-    ops->snapshot_free(snap);
-    return r < 0 ? r : 0;
+    prd->log->ops->snapshot_free(snap);
+    return r;
 }
 
 /* ---- one ---- */

@@ -1,6 +1,8 @@
 /* The committer on RocksDB, when the process is killed and when the disk takes no more: what was answered is there, once. */
 #include "commit_kit.h"
 #include "unit.h"
+#include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <sched.h>
 #include <signal.h>
@@ -135,11 +137,80 @@ static void test_a_disk_without_room_is_waited_for(void **state)
     ck_fini(&k);
 }
 
+/* ---- damaged ---- */
+
+static void flip_in_largest_table(void)
+{
+    char path[512], best[512] = "";
+    struct dirent *e;
+    struct stat st;
+    off_t most = 0;
+    uint8_t byte;
+    DIR *d;
+    int fd;
+
+    snprintf(path, sizeof path, "%s/store", dir);
+    d = opendir(path);
+    assert_non_null(d);
+    while ((e = readdir(d)) != NULL) {
+        snprintf(path, sizeof path, "%s/store/%.255s", dir, e->d_name);
+        if (strstr(e->d_name, ".sst") == NULL || stat(path, &st) != 0 || st.st_size < most)
+            continue;
+        most = st.st_size;
+        snprintf(best, sizeof best, "%s", path);
+    }
+    closedir(d);
+    fd = open(best, O_RDWR);
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, most / 2), 1);
+    byte ^= 0x40;
+    assert_int_equal(pwrite(fd, &byte, 1, most / 2), 1);
+    close(fd);
+}
+
+static void test_a_damaged_file_stops_neither_the_start_nor_the_others(void **state)
+{
+    unsigned taken = 0, parked = 0;
+    struct ck k;
+
+    open_kit(&k);
+    ck_start(&k, 1);
+    for (unsigned inc = 2; inc < 4000; inc++)
+        ck_announce(&k, inc, k.now_ns);
+    ck_settle(&k);
+    assert_int_equal(ck_commit(&k, ck_rows(&k, 1, 0, 1, 10)).accepted, 10);
+    assert_int_equal(ck_commit(&k, ck_rows(&k, 3999, 0, 1, 10)).accepted, 10);
+    assert_int_equal(k.log->ops->flush(k.log), 0);
+    ck_fini(&k);
+    flip_in_largest_table();
+    open_kit(&k);
+    ck_start(&k, 1);
+    for (unsigned inc = 2; inc < 4000; inc++)
+        ck_announce(&k, inc, k.now_ns);
+    ck_settle(&k);
+    assert_int_equal(ck_commit(&k, ck_rows(&k, 1, 0, 1, 12)).accepted, 2);
+    assert_int_equal(ck_commit(&k, ck_rows(&k, 3999, 0, 1, 12)).accepted, 2);
+    for (unsigned inc = 2; inc < 3999; inc++)
+        ck_add(&k, ck_rows(&k, inc, 0, 1, 1));
+    ck_settle(&k);
+    for (unsigned inc = 2; inc < 3999; inc++) {
+        uint8_t code = ck_verdict(&k).code;
+
+        taken += code == HRD_COMMITTED;
+        parked += code == HRD_PARK;
+    }
+    print_message("%u taken, %u parked\n", taken, parked);
+    assert_in_range(parked, 1, 400);
+    assert_int_equal(taken + parked, 3997);
+    ck_fini(&k);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_killed_again_and_again_what_was_answered_is_there_once, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(test_a_disk_without_room_is_waited_for, make_dir, remove_dir),
+        cmocka_unit_test_setup_teardown(test_a_damaged_file_stops_neither_the_start_nor_the_others, make_dir, remove_dir),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
