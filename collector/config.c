@@ -163,7 +163,7 @@ static const struct option *option_of(const char *arg, const char **ret_value)
     return find(name);
 }
 
-/* A flag stands for true: --sync, --no-sync, --sync=false. */
+/* A flag stands for true: --sync, --no-sync, --sync=false, --sync false. */
 static int set_flag(struct hrd_config *cfg, const char *arg, struct hr_error *err)
 {
     const char *value;
@@ -189,7 +189,7 @@ static int take_option(struct hrd_config *cfg, int argc, char *const argv[], int
         return r == HR_ENOENT ? hr_error_set(err, HR_EINVAL, "%.100s: no such option; headraced --help lists them", arg) : r;
     }
     if (value == NULL && o->kind == BOOL)
-        value = "true";
+        value = *i + 1 < argc && parse_bool(argv[*i + 1], &(bool){false}, NULL) == 0 ? argv[++*i] : "true";
     else if (value == NULL && *i + 1 == argc)
         return hr_error_set(err, HR_EINVAL, "%s: a value is missing", arg);
     else if (value == NULL)

@@ -107,6 +107,13 @@ static void on_the_command_line(void **state)
     assert_int_equal(OPEN("--sync=false"), 0);
     assert_false(cfg.sync);
     hrd_config_fini(&cfg);
+    assert_int_equal(OPEN("--sync", "false", "--workers", "2"), 0);
+    assert_false(cfg.sync);
+    assert_int_equal(cfg.workers, 2);
+    hrd_config_fini(&cfg);
+    assert_int_equal(OPEN("--sync", "--workers", "2"), 0);
+    assert_true(cfg.sync);
+    hrd_config_fini(&cfg);
     assert_int_equal(OPEN("--help", "--nonsense"), 0); /* help is given to whoever asks */
     assert_int_equal(act, HRD_CONFIG_HELP);
     hrd_config_fini(&cfg);
