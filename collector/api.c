@@ -188,7 +188,10 @@ static void descriptor(struct hrd_api *api, struct hrd_http_conn *conn, const st
 
 /* ---- routes ---- */
 
-static void no_such_page(struct hrd_http_conn *conn) { hrd_http_error(conn, 0, HR_ENOENT, "no such page; dashboard/API.md lists those there are"); }
+static void no_such_page(struct hrd_http_conn *conn)
+{
+    hrd_http_error(conn, 0, HR_ENOENT, "no such page; dashboard/API.md lists those there are");
+}
 
 static void handle_short(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const char *name)
 {

@@ -112,7 +112,8 @@ void hrd_api_answer(struct hrd_api *api, struct hrd_http_conn *conn, struct hrd_
     a->conn = conn;
     if (api->n_answers++ >= HRD_API_ANSWERS) {
         end(a);
-        hrd_http_error(conn, 0, HR_ELIMIT, "%u answers are being read from the store; try again when one has ended", HRD_API_ANSWERS);
+        hrd_http_error(conn, 0, HR_ELIMIT, "%u answers are being read from the store; try again when one has ended",
+                       HRD_API_ANSWERS);
         return;
     }
     hrd_http_on_gone(conn, on_gone, a);

@@ -55,7 +55,8 @@ static void seen(struct hrd_api_job *job)
 
 static void on_waited(uv_timer_t *timer) { answer_all(timer->data); }
 
-void hrd_api_with_disk(struct hrd_api *api, struct hrd_http_conn *conn, void (*answer)(struct hrd_api *api, struct hrd_http_conn *conn))
+void hrd_api_with_disk(struct hrd_api *api, struct hrd_http_conn *conn,
+                       void (*answer)(struct hrd_api *api, struct hrd_http_conn *conn))
 {
     struct hrd_api_waiter *w = hrp_calloc(1, sizeof *w);
 

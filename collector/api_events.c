@@ -21,7 +21,8 @@ struct events {
 
 static void put_gap(struct hrp_buf *out, uint64_t from, uint64_t to, const char *cause)
 {
-    hrp_put_fmt(out, "{\"gap\":{\"from\":%llu,\"to\":%llu,\"cause\":\"%s\"}}\n", (unsigned long long)from, (unsigned long long)to, cause);
+    hrp_put_fmt(out, "{\"gap\":{\"from\":%llu,\"to\":%llu,\"cause\":\"%s\"}}\n", (unsigned long long)from, (unsigned long long)to,
+                cause);
 }
 
 /* App and version of the block's incarnation. An unknown one (its record is damaged) has none. */
@@ -85,7 +86,8 @@ static int next_row(struct events *ev)
     if (r == 1) {
         if (id.event_time_ns < ev->since_ns || id.event_time_ns >= ev->until_ns)
             return hrd_rows_skip(ev->rows) == 0 ? 0 : HR_ECORRUPT;
-        r = hrd_rows_json(ev->rows, ev->info.app != NULL ? ev->info.app : "", ev->info.version != NULL ? ev->info.version : "", out);
+        r = hrd_rows_json(ev->rows, ev->info.app != NULL ? ev->info.app : "", ev->info.version != NULL ? ev->info.version : "",
+                          out);
     }
     if (r != 0) {
         out->n = start;
@@ -114,7 +116,8 @@ static void events_free(struct hrd_api_answer *a)
     hrp_free(ev);
 }
 
-void hrd_api_events(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s)
+void hrd_api_events(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req,
+                    const struct hrd_stream_info *s)
 {
     struct hrd_times times = HRD_TIMES_ALL;
     struct hrd_api_query q;

@@ -10,8 +10,9 @@
 /* FieldDescriptorProto.Type, 1 to 18. */
 static const char *type_name(const struct hrp_node *node)
 {
-    static const char *const names[] = {"message", "double", "float", "int64", "uint64", "int32", "fixed64", "fixed32", "bool", "string",
-                                        "group", "message", "bytes", "uint32", "enum", "sfixed32", "sfixed64", "sint32", "sint64"};
+    static const char *const names[] = {"message", "double",   "float",    "int64",  "uint64",  "int32", "fixed64",
+                                        "fixed32", "bool",     "string",   "group",  "message", "bytes", "uint32",
+                                        "enum",    "sfixed32", "sfixed64", "sint32", "sint64"};
 
     if (node->unknown)
         return "unknown fields";

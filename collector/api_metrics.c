@@ -162,7 +162,8 @@ static void put_ledger(struct all *all)
             put_sample(all, "headrace_dropped_total", &all->streams[i], "reason", hrp_drop_name(reason));
             put_count(all->out, all->streams[i].l.dropped[reason]);
         }
-    STREAMS(all, "headrace_trimmed_total", "counter", "Resends of events already decided, of all time; outside the ledger's sum.", l.trimmed);
+    STREAMS(all, "headrace_trimmed_total", "counter", "Resends of decided events, of all time; outside the ledger's sum.",
+            l.trimmed);
     STREAMS(all, "headrace_in_flight", "gauge", "Calls not decided yet whose producer may still send them.", l.in_flight);
     STREAMS(all, "headrace_missing", "gauge", "Calls that no producer will send any more.", l.missing);
 }
@@ -195,14 +196,16 @@ static void put_stored(struct all *all)
 
 static void put_store(const struct hrd_api *api, struct hrp_buf *out)
 {
-    static const char *const families[HRD_CF_N] = {"meta", "schemas", "index", "blocks", "quarantine", "producers", "profiles", "cursors"};
+    static const char *const families[HRD_CF_N] = {"meta",       "schemas",   "index",    "blocks",
+                                                   "quarantine", "producers", "profiles", "cursors"};
     const struct hrd_disk *d = &api->disk;
 
     metric(out, "headrace_store_file_bytes", "gauge", "Size of the store's files, by kind.");
     hrp_put_fmt(out, "headrace_store_file_bytes{kind=\"wal\"} %llu\n", (unsigned long long)d->wal_bytes);
     hrp_put_fmt(out, "headrace_store_file_bytes{kind=\"blob\"} %llu\n", (unsigned long long)d->blob_bytes);
     hrp_put_fmt(out, "headrace_store_file_bytes{kind=\"sst\"} %llu\n", (unsigned long long)d->sst_bytes);
-    metric(out, "headrace_store_family_bytes", "gauge", "Size of what the store holds, by column family, without the write-ahead log.");
+    metric(out, "headrace_store_family_bytes", "gauge",
+           "Size of what the store holds, by column family, without the write-ahead log.");
     for (unsigned cf = 0; cf < HRD_CF_N; cf++)
         hrp_put_fmt(out, "headrace_store_family_bytes{family=\"%s\"} %llu\n", families[cf], (unsigned long long)d->cf_bytes[cf]);
 }
@@ -244,7 +247,8 @@ static void put_sinks(const struct hrd_api *api, struct hrp_buf *out)
     SINKS(api, out, n, "headrace_sink_events_total", "counter", "Events delivered by a sink since the start.", rows);
     SINKS(api, out, n, "headrace_sink_bytes_total", "counter", "Bytes delivered by a sink since the start.", bytes);
     SINKS(api, out, n, "headrace_sink_deliveries_total", "counter", "Deliveries made by a sink since the start.", deliveries);
-    SINKS(api, out, n, "headrace_sink_failures_total", "counter", "Deliveries of a sink that failed; they are tried again.", failures);
+    SINKS(api, out, n, "headrace_sink_failures_total", "counter", "Deliveries of a sink that failed; they are tried again.",
+          failures);
     SINKS(api, out, n, "headrace_sink_lag_events", "gauge", "Stored events that a sink has not delivered yet.", lag_rows);
     SINKS(api, out, n, "headrace_sink_failing", "gauge", "1 while the destination fails.", failing);
 }

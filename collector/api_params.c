@@ -125,7 +125,8 @@ static int read_one(const struct hrd_http_param *param, unsigned allowed, struct
 
 int hrd_api_query(const struct hrd_http_req *req, unsigned allowed, struct hrd_api_query *ret, struct hr_error *err)
 {
-    struct hrd_api_query q = {.from = 0, .limit = DEFAULT_LIMIT, .windows = DEFAULT_WINDOWS, .since_ns = INT64_MIN, .until_ns = INT64_MAX};
+    struct hrd_api_query q = {
+        .from = 0, .limit = DEFAULT_LIMIT, .windows = DEFAULT_WINDOWS, .since_ns = INT64_MIN, .until_ns = INT64_MAX};
     int r = 0;
 
     for (unsigned i = 0; r == 0 && i < req->n_params; i++)

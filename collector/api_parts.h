@@ -78,12 +78,16 @@ void hrd_api_answer(struct hrd_api *api, struct hrd_http_conn *conn, struct hrd_
 bool hrd_api_room(const struct hrd_api_answer *a); /* go on filling? */
 
 /* ---- answers ---- */
-void hrd_api_events(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s);
-void hrd_api_quarantine(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s);
-void hrd_api_quality(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s);
+void hrd_api_events(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req,
+                    const struct hrd_stream_info *s);
+void hrd_api_quarantine(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req,
+                        const struct hrd_stream_info *s);
+void hrd_api_quality(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req,
+                     const struct hrd_stream_info *s);
 bool hrd_api_page(struct hrd_http_conn *conn, const struct hrd_http_req *req, const char *name); /* false: no such file */
 /* Calls answer once the store's sizes were read, or after a moment with those seen before. */
-void hrd_api_with_disk(struct hrd_api *api, struct hrd_http_conn *conn, void (*answer)(struct hrd_api *api, struct hrd_http_conn *conn));
+void hrd_api_with_disk(struct hrd_api *api, struct hrd_http_conn *conn,
+                       void (*answer)(struct hrd_api *api, struct hrd_http_conn *conn));
 void hrd_api_put_streams(struct hrd_api *api, struct hrp_buf *out);
 void hrd_api_put_ledger(struct hrd_api *api, struct hrp_buf *out);
 void hrd_api_put_producers(struct hrd_api *api, struct hrp_buf *out);

@@ -141,7 +141,26 @@ static int add(struct quality *qu, struct hrd_profile *prof)
     return add_to_total(qu, prof);
 }
 
-/* Fields of an older schema that the newest one has, too, by path and kind of value, become one. */
+/* A field of an older schema that the newest one has, too, by path and type, becomes one with it. */
+static int join_field(struct hrd_profile *into, struct hrp_schema *newest, const struct hrp_node *node, struct hrd_field_profile *f)
+{
+    const struct hrp_node *same = f->slots != 0 ? hrp_schema_by_path(newest, node->path) : NULL;
+    struct hrd_field_delta d = {.phys = f->phys, .slots = f->slots, .present = f->present, .values = f->values, .zeros = f->zeros,
+                                .nans = f->nans, .infs = f->infs, .min = f->min, .max = f->max, .moments = f->moments};
+    int r;
+
+    if (same == NULL || same->id == 0 || same->pb_type != node->pb_type || same->repeated != node->repeated)
+        return 0;
+    r = hrd_profile_reserve(into, hrp_schema_n_nodes(newest));
+    if (r == 0)
+        r = hrd_hll_merge(&into->fields[same->id].distinct, &f->distinct);
+    if (r != 0)
+        return r;
+    hrd_field_apply(&into->fields[same->id], &d);
+    f->slots = 0; /* it is told with the newest */
+    return 0;
+}
+
 static int join_schemas(struct quality *qu)
 {
     struct hrp_schema *newest = qu->totals != NULL ? hrd_registry_schema(qu->registry, qu->totals->schema_id) : NULL;
@@ -151,24 +170,8 @@ static int join_schemas(struct quality *qu)
         struct hrp_schema *schema = hrd_registry_schema(qu->registry, old->schema_id);
         uint32_t n = schema != NULL ? hrp_schema_n_nodes(schema) : 0;
 
-        for (uint32_t i = 1; r == 0 && i < n && i < old->n_fields; i++) {
-            const struct hrp_node *node = &hrp_schema_nodes(schema)[i], *same = hrp_schema_by_path(newest, node->path);
-            struct hrd_field_profile *from = &old->fields[i], *into;
-
-            if (from->slots == 0 || same == NULL || same->id == 0 || same->pb_type != node->pb_type || same->repeated != node->repeated)
-                continue;
-            r = hrd_profile_reserve(qu->totals, hrp_schema_n_nodes(newest));
-            into = &qu->totals->fields[same->id];
-            if (r == 0)
-                r = hrd_hll_merge(&into->distinct, &from->distinct);
-            if (r == 0) {
-                hrd_field_apply(into, &(struct hrd_field_delta){
-                                          .phys = from->phys, .slots = from->slots, .present = from->present, .values = from->values,
-                                          .zeros = from->zeros, .nans = from->nans, .infs = from->infs, .min = from->min,
-                                          .max = from->max, .moments = from->moments});
-                from->slots = 0; /* it is told with the newest */
-            }
-        }
+        for (uint32_t i = 1; r == 0 && i < n && i < old->n_fields; i++)
+            r = join_field(qu->totals, newest, &hrp_schema_nodes(schema)[i], &old->fields[i]);
         hrp_schema_unref(schema);
     }
     hrp_schema_unref(newest);
@@ -201,7 +204,9 @@ static int stored_next(struct quality *qu, struct hrd_iter *it, struct hrd_profi
 
 static int compare(const struct hrd_profile *a, const struct hrd_profile *b)
 {
-    return a->minute != b->minute ? (a->minute < b->minute ? -1 : 1) : a->schema_id != b->schema_id ? (a->schema_id < b->schema_id ? -1 : 1) : 0;
+    if (a->minute != b->minute)
+        return a->minute < b->minute ? -1 : 1;
+    return a->schema_id < b->schema_id ? -1 : a->schema_id > b->schema_id;
 }
 
 static struct hrd_profile *fresh_take(struct quality *qu)
@@ -417,7 +422,8 @@ static uint32_t minute_at_or_after(int64_t time_ns)
     return time_ns > (int64_t)minute * HRD_MINUTE_NS ? minute + 1 : minute;
 }
 
-void hrd_api_quality(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s)
+void hrd_api_quality(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req,
+                     const struct hrd_stream_info *s)
 {
     struct hrd_api_query q;
     struct hr_error err = {0, ""};

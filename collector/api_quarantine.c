@@ -92,7 +92,8 @@ static void fill(struct hrd_api_answer *a)
 
 static void quarantine_free(struct hrd_api_answer *a) { hrp_free(a); }
 
-void hrd_api_quarantine(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s)
+void hrd_api_quarantine(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req,
+                        const struct hrd_stream_info *s)
 {
     struct hrd_api_query q;
     struct hr_error err = {0, ""};
