@@ -89,6 +89,7 @@ static void producer_open(struct producer *p, const struct test_daemon *d, const
     assert_int_equal(hr_options_set(opt, "url", d->url, &err), 0);
     assert_int_equal(hr_options_set(opt, "app", "mill", &err), 0);
     assert_int_equal(hr_options_set(opt, "app_version", "1.2.3", &err), 0);
+    assert_int_equal(hr_options_set(opt, "backoff_max_ms", "200", &err), 0); /* it comes back soon, so the tests are short */
     if (spool != NULL)
         assert_int_equal(hr_options_set(opt, "spool_dir", spool, &err), 0);
     if (spool != NULL) /* many batches, so that an end falls between a commit and its ack */
@@ -381,7 +382,7 @@ static void once_though_the_daemon_is_killed(void **state)
     snprintf(spool, sizeof spool, "%s/spool", d->dir);
     assert_int_equal(test_daemon_start(d), 0);
     producer_open(&p, d, spool);
-    producer_run(&p, 1000000, 20, 1000);
+    producer_run(&p, 1000000, 5, 1000);
     disturb(d, &p, SIGKILL, 6);
     producer_join(&p);
     producer_close(&p);
@@ -396,7 +397,7 @@ static void sigterm_drains_while_rows_arrive(void **state)
 
     assert_int_equal(test_daemon_start(d), 0);
     producer_open(&p, d, NULL);
-    producer_run(&p, 1000000, 20, 1000);
+    producer_run(&p, 1000000, 5, 1000);
     disturb(d, &p, SIGTERM, 2);
     producer_join(&p);
     producer_close(&p);
