@@ -7,8 +7,10 @@ pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
 pkg_check_modules(XXHASH REQUIRED libxxhash) # its header only, inlined
 find_program(PROTOC protoc REQUIRED)
 find_program(PROTOC_C protoc-c REQUIRED)
-if(HEADRACE_COLLECTOR)
+if(HEADRACE_COLLECTOR OR HEADRACE_TESTS)
     pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+endif()
+if(HEADRACE_COLLECTOR)
     pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
     pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl) # the headrace command's side of the HTTP API
     find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
