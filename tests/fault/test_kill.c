@@ -27,7 +27,7 @@ static void trouble(struct fault_run *r, unsigned rounds, uint64_t n_calls)
         unsigned left = collector + app;
         bool behind = fault_calls(r) * 2 * rounds < n_calls * (2 * rounds - left);
 
-        atomic_store(&r->oracle->pace_us, behind ? 200u : 4000u);
+        atomic_store(&r->oracle->pace_us, behind ? 3000u : 12000u);
         poll(NULL, 0, (int)(20 + fault_random(r) % 400));
         if (left == 0)
             continue;
