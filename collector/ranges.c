@@ -130,7 +130,7 @@ int hrd_ranges_read(struct hrp_reader *r, struct hrd_ranges *ret)
     int e = 0;
 
     memset(ret, 0, sizeof *ret);
-    if (n > hrp_reader_left(r) / 2) /* two bytes each at least */
+    if (r->bad || n > hrp_reader_left(r) / 2) /* two bytes each at least */
         return HR_ECORRUPT;
     for (uint64_t i = 0; e == 0 && i < n; i++) {
         uint64_t gap = hrp_read_varint(r), len = hrp_read_varint(r);

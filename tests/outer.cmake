@@ -2,6 +2,8 @@
 if(HEADRACE_COLLECTOR)
     add_library(test_puts_kit STATIC support/puts_kit.c)
     target_link_libraries(test_puts_kit PUBLIC test_support headraced_core)
+    headrace_test(unit_ranges unit SOURCES unit/test_ranges.c LIBS headraced_core)
+    headrace_test(unit_read unit SOURCES unit/test_read.c LIBS test_commit_kit)
     headrace_test(unit_keeper unit SOURCES unit/test_keeper.c LIBS test_commit_kit test_puts_kit)
     headrace_test(unit_sink_file unit SOURCES unit/test_sink_file.c LIBS test_commit_kit test_puts_kit test_daemon)
 endif()
