@@ -294,7 +294,7 @@ static void put_head(struct hrp_buf *out, const struct gen_msg *m, const char *e
 
 static void put_functions(struct hrp_buf *out, const struct gen_msg *m)
 {
-    struct writer size = {out, m, m->recursive ? "depth - 1" : "HR_MAX_DEPTH", false, false},
+    struct writer size = {out, m, m->recursive ? "depth - 1" : "HR_MAX_DEPTH - 1", false, false},
                   put = {out, m, "", true, false};
 
     size_head(out, m, "");
@@ -338,7 +338,7 @@ static void put_prototypes_below(struct gen *g, struct hrp_buf *out, struct gen_
 /* The bound: what is not a plain number or string is sized exactly. */
 static void put_bound(struct hrp_buf *out, const struct gen_msg *m)
 {
-    struct writer size = {out, m, "HR_MAX_DEPTH", false, false};
+    struct writer size = {out, m, "HR_MAX_DEPTH - 1", false, false}; /* the event is a level, too */
     uint32_t constant = 0;
 
     for (size_t i = 0; i < m->d->n_field; i++) {

@@ -16,7 +16,7 @@
 extern "C" {
 #endif
 
-#define HR_MAX_DEPTH 100 /* messages within messages of one event; a deeper one is dropped as too big */
+#define HR_MAX_DEPTH 100 /* levels of messages in one event, itself the first; a deeper one is dropped as too big */
 #define HR_TOO_DEEP (1u << 24) /* the size such an event is given: more than any lane has room for */
 
 typedef struct hr_row {

@@ -15,6 +15,13 @@ STRICT = ["-pedantic-errors", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-
 
 TROUBLE = 'class: 1 new: "new" event_time_ns: 3 x: 4 n_items: 7 errno: "e"'
 LEAF = 'name: "leaf" delta: -3'
+
+
+def deep(n): # as in gen_rows.c
+    names = ["hen", "eggs"]
+    return "".join(f"{names[i % 2]} {{ " for i in range(n - 1)) + "} " * (n - 1)
+
+
 ROWS = [ # of support/gen_rows.c, in its order
     ("every", "every.kind.Thing", ""),
     ("every", "every.kind.Thing", 'd: -0 s: "text" outcome: OUTCOME_BAD inner { name: "top" next { %s } } price { units: 7 currency: "EUR" }'
@@ -27,6 +34,8 @@ ROWS = [ # of support/gen_rows.c, in its order
     ("every", "every.kind.Egg", 'hen { eggs { weight: 50 } eggs { weight: 60 } name: "Berta" } weight: 1'),
     ("every", "every.kind.Empty", ""),
     None, # a circle in memory: refused
+    ("every", "every.kind.Egg", deep(100)),
+    None, # 101 levels
     ("old", "every.old.Thing", "id: 0 b: false"),
     ("bare", "Class", "colour: BLUE"),
 ]

@@ -75,6 +75,23 @@ static void circles(void)
     every_kind_egg_log(NULL, &egg);
 }
 
+/* An egg with a hen with an egg ..., n messages in all. */
+static void deep(int n)
+{
+    struct every_kind_egg eggs[51] = {{NULL, 0, 0}};
+    struct every_kind_hen hens[51] = {{NULL, 0, {"", 0}, 0}};
+
+    for (int i = 1; i < n; i++) {
+        if (i % 2 == 1) {
+            eggs[i / 2].hen = &hens[i / 2];
+        } else {
+            hens[i / 2 - 1].eggs = &eggs[i / 2];
+            hens[i / 2 - 1].n_eggs = 1;
+        }
+    }
+    every_kind_egg_log(NULL, &eggs[0]);
+}
+
 int main(void)
 {
     struct every_old_thing old = {0};
@@ -83,6 +100,8 @@ int main(void)
     every_kind();
     trouble();
     circles();
+    deep(100);
+    deep(101);
     old.id = 0;
     old.has_b = true;
     every_old_thing_log(NULL, &old);

@@ -249,6 +249,8 @@ static void depth_is_limited(void **state)
         hrp_put_fmt(&json, "}}");
         hrp_buf_clear(&out);
         assert_int_equal(hrp_json_to_wire(thing, (char *)json.p, json.n, &out, &err), 0);
+        hrp_buf_clear(&back);
+        assert_int_equal(hrp_json_from_wire(thing, out.p, out.n, &back, &err), 0);
     }
     hrp_buf_clear(&json);
     hrp_put_fmt(&json, "{\"tree\":{");
