@@ -74,9 +74,9 @@ class Install(unittest.TestCase):
         os.mkdir(out)
         plugin = self.pkg_config("--variable=protoc_plugin")[0]
         events = os.path.join(CONSUMER, "events")
-        run("protoc", f"--plugin=protoc-gen-headrace={plugin}", f"-I{events}", f"--headrace_out={out}", f"{events}/shop.proto", f"{events}/money.proto")
+        run("protoc", f"--plugin=protoc-gen-headrace={plugin}", f"-I{events}", f"--headrace_out={out}", f"{events}/shop.proto", f"{events}/types/money.proto")
         cflags = [*shlex.split(FLAGS), f"-I{out}", *self.pkg_config("--cflags")]
-        generated = [f"{out}/shop.headrace.c", f"{out}/money.headrace.c"]
+        generated = [f"{out}/shop.headrace.c", f"{out}/types/money.headrace.c"]
         shared = self.pkg_config("--libs")
         static = [*self.pkg_config("--libs-only-L"), "-l:libheadrace.a", *[a for a in self.pkg_config("--static", "--libs") if a != "-lheadrace"]]
         for name, libs in [("shared", shared), ("static", static)]:
