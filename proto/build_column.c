@@ -154,6 +154,7 @@ void hrp_bcol_reset(struct bcol *c)
 {
     memset(&c->now, 0, sizeof c->now);
     c->used = false;
+    c->row = 0;
     c->n_used = 0;
 }
 

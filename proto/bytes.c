@@ -207,6 +207,11 @@ uint64_t hrp_hash64(const void *p, size_t n_bytes)
     return XXH3_64bits(p, n_bytes);
 }
 
+uint64_t hrp_hash64_seeded(const void *p, size_t n_bytes, uint64_t seed)
+{
+    return XXH3_64bits_withSeed(p, n_bytes, seed);
+}
+
 void hrp_hash128(const void *p, size_t n_bytes, uint8_t ret[16])
 {
     XXH128_canonical_t c;

@@ -86,6 +86,7 @@ static inline int64_t hrp_unzigzag(uint64_t v) { return (int64_t)(v >> 1) ^ -(in
 
 /* XXH3 64 of the bytes (xxHash 0.8, xxhash.h included inline: no library to link). */
 uint64_t hrp_hash64(const void *p, size_t n_bytes);
+uint64_t hrp_hash64_seeded(const void *p, size_t n_bytes, uint64_t seed); /* for tables of what comes from outside */
 void hrp_hash128(const void *p, size_t n_bytes, uint8_t ret[16]);
 static inline uint32_t hrp_check32(const void *p, size_t n_bytes) { return (uint32_t)hrp_hash64(p, n_bytes); }
 

@@ -220,15 +220,17 @@ static bool dictionary_init(struct dictionary *d, struct hrp_scratch *s, size_t 
     return true;
 }
 
-/* The entry of a string, added if new; -1: no room for another. */
+/* The entry of a string, added if new; -1: no room for another, or strings that were chosen to collide. */
 static inline int64_t dictionary_code(struct dictionary *d, const uint8_t *data, uint32_t at, uint32_t length)
 {
     uint64_t key = key_of(data + at, length);
     size_t mask = ((size_t)1 << d->bits) - 1, h = slot_of(key, length, d->bits);
 
-    for (; d->table[h] != 0; h = (h + 1) & mask) {
+    for (unsigned probes = 0; d->table[h] != 0; h = (h + 1) & mask) {
         const struct entry *e = &d->entries[d->table[h] - 1];
 
+        if (++probes > HRP_MOST_PROBES)
+            return -1;
         if (e->key == key && e->length == length && (length <= 8 || memcmp(data + e->at, data + at, length) == 0))
             return (int64_t)d->table[h] - 1;
     }

@@ -227,15 +227,19 @@ static bool few_keys_twice(const struct map *m)
     return false;
 }
 
-static uint64_t key_hash(const struct step *k, uint32_t i)
+/* The seed is an address, which whoever chose the keys does not know: so nobody can choose them to collide. */
+static uint64_t key_hash(const struct hrp_cursor *c, const struct step *k, uint32_t i)
 {
+    uint64_t number, seed = (uintptr_t)c;
     uint32_t n;
     const uint8_t *p;
 
-    if (k->form != FORM_BYTES)
-        return step_u64(k, i) * 0x9e3779b97f4a7c15u;
+    if (k->form != FORM_BYTES) {
+        number = step_u64(k, i);
+        return hrp_hash64_seeded(&number, sizeof number, seed);
+    }
     p = hrp_column_bytes(k->col, i, &n);
-    return hrp_hash64(p, n);
+    return hrp_hash64_seeded(p, n, seed);
 }
 
 /* Open addressing, at most half full; the table stays with the cursor. */
@@ -253,7 +257,7 @@ static bool many_keys_twice(struct hrp_cursor *c, const struct map *m, int *ret_
     }
     memset(table, 0, size * sizeof *table);
     for (uint32_t i = m->at; i < m->at + m->n; i++) {
-        size_t h = (size_t)(key_hash(m->key, i) >> (64 - bits));
+        size_t h = (size_t)(key_hash(c, m->key, i) >> (64 - bits));
 
         for (; table[h] != 0; h = (h + 1) & mask) {
             if (same_key(m->key, i, table[h] - 1))

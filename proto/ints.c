@@ -372,7 +372,8 @@ static size_t dict_most(size_t n, size_t best_bytes)
     return most < n / 2 ? most : n / 2;
 }
 
-/* Fill codes[n] and distinct; returns how many distinct values there are, 0: more than most, or no memory. */
+/* Fill codes[n] and distinct; returns how many distinct values there are, 0: more than most, no memory, or values that
+ * collide as if chosen to. */
 static size_t dict_build(struct hrp_scratch *s, const uint64_t *v, size_t n, size_t most)
 {
     unsigned bits = bits_of(most * 2);
@@ -386,9 +387,12 @@ static size_t dict_build(struct hrp_scratch *s, const uint64_t *v, size_t n, siz
     memset(table, 0, sizeof *table << bits);
     for (size_t i = 0; i < n; i++) {
         size_t h = (size_t)((v[i] * 0x9e3779b97f4a7c15u) >> (64 - bits));
+        unsigned probes = 0;
 
-        while (table[h] != 0 && distinct[table[h] - 1] != v[i])
+        while (table[h] != 0 && distinct[table[h] - 1] != v[i] && ++probes <= HRP_MOST_PROBES)
             h = (h + 1) & mask;
+        if (probes > HRP_MOST_PROBES)
+            return 0;
         if (table[h] == 0) {
             if (d == most || (i > DICT_LOOK && d > i - i / 8))
                 return 0;

@@ -18,6 +18,8 @@ struct hrp_scratch {
     struct hrp_buf scaled, exceptions;     /* doubles as integers */
     struct hrp_buf other;                  /* another way to write a column, to be compared */
 };
+/* Tables of dictionaries are at most half full: a longer search means values chosen to collide, and is not worth it. */
+#define HRP_MOST_PROBES 256u
 void hrp_scratch_fini(struct hrp_scratch *s);
 /* Room for n items of size bytes in a scratch buffer, contents undefined. NULL: no memory, b->err is set. */
 void *hrp_scratch_room(struct hrp_buf *b, size_t n, size_t size);

@@ -191,6 +191,7 @@ static void empty(struct hrp_builder *b)
         hrp_bcol_reset(&b->cols[id]);
     b->n_rows = b->n_raw = b->n_segments = 0;
     b->n_wire = 0;
+    b->row = 0;
     b->weight = 0;
     b->has_weights = b->has_flags = false;
     b->min_time = b->max_time = 0;

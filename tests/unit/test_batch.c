@@ -226,6 +226,38 @@ static void large_maps_find_keys_that_stand_twice(void **state)
     hrp_schema_unref(s);
 }
 
+/* Numbers that fall into one slot of a dictionary's table, as dict_build of ints.c has it: the search gives up early. */
+static void numbers_chosen_to_collide_cost_little(void **state)
+{
+    struct hrp_schema *s = test_flight_schema();
+    struct hrp_builder *b = builder(s);
+    struct hrp_buf row = HRP_BUF_INIT, p;
+    uint64_t found = 0, inverse = 1;
+    struct hrp_batch *batch;
+    struct rnd r = {1};
+
+    (void)state;
+    for (int i = 0; i < 6; i++)
+        inverse *= 2 - 0x9e3779b97f4a7c15u * inverse;
+    while (found < 20000) {
+        uint64_t v = (rnd_next(&r) >> 16) * inverse; /* times the factor: a number whose upper 16 bits are zero */
+
+        hrp_buf_clear(&row);
+        varint(&row, 1, v);
+        add_row(b, ++found, &row);
+        if (found % 2 == 0) /* enough repeats for a dictionary to be tried */
+            add_row(b, ++found, &row);
+    }
+    p = sealed(b);
+    batch = opened(&p, s);
+    assert_true(batch->parts.fields > found * 8); /* a dictionary would have halved it */
+    hrp_batch_free(batch);
+    hrp_buf_fini(&p);
+    hrp_buf_fini(&row);
+    hrp_builder_free(b);
+    hrp_schema_unref(s);
+}
+
 static void times_that_have_no_text_are_objects(void **state)
 {
     struct hrp_schema *s = test_schema("everything", "every.Thing");
@@ -788,6 +820,7 @@ int main(void)
         cmocka_unit_test(odd_maps_are_arrays),
         cmocka_unit_test(large_maps_find_keys_that_stand_twice),
         cmocka_unit_test(times_that_have_no_text_are_objects),
+        cmocka_unit_test(numbers_chosen_to_collide_cost_little),
         cmocka_unit_test(rows_know_who_they_are),
         cmocka_unit_test(without_a_schema_the_fields_stay_closed),
         cmocka_unit_test(bad_rows_leave_no_trace),
