@@ -260,8 +260,13 @@ void hrp_lex_describe(struct hrp_lex lex, char *ret, size_t n)
         snprintf(ret, n, "the number %.*s%s", (int)shown(number, len), number, len > MOST_SHOWN ? "..." : "");
         return;
     }
-    what = lex.p == lex.end ? "the end" : c == '{' ? "an object" : c == '[' ? "an array" : hrp_lex_word(&lex, "true") ? "true"
-         : hrp_lex_word(&lex, "false") ? "false" : hrp_lex_word(&lex, "null") ? "null" : NULL;
+    what = lex.p == lex.end              ? "the end"
+           : c == '{'                    ? "an object"
+           : c == '['                    ? "an array"
+           : hrp_lex_word(&lex, "true")  ? "true"
+           : hrp_lex_word(&lex, "false") ? "false"
+           : hrp_lex_word(&lex, "null")  ? "null"
+                                         : NULL;
     if (what != NULL)
         snprintf(ret, n, "%s", what);
     else

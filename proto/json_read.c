@@ -3,18 +3,18 @@
  *
  * Strict, because what gets through here is stored as typed: a key nobody knows, a key that stands twice (also under its
  * two names), two members of a oneof, a number that does not fit exactly are errors, with the path of the field. What has
- * not been set is remembered by a bit for each node of the message, in `seen`, a stack of one piece for each open message. */
+ * been set is remembered by a bit for each node of the message, in `seen`, a stack of one piece for each open message. */
 #include "json.h"
 #include "json_reader.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int value_one(struct reader *rd, struct hrp_schema *s, const struct hrp_node *n, const struct place *here);
+static int value_one(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *n, const struct hrp_jr_place *here);
 
 /* ---- messages ---- */
 
-static bool mark(struct reader *rd, size_t seen, uint32_t bit) /* false: it was marked already */
+static bool mark(struct hrp_jr *rd, size_t seen, uint32_t bit) /* false: it was marked already */
 {
     uint8_t *b = rd->seen.p + seen + bit / 8, m = (uint8_t)(1u << bit % 8);
     bool fresh = (*b & m) == 0;
@@ -23,9 +23,9 @@ static bool mark(struct reader *rd, size_t seen, uint32_t bit) /* false: it was 
     return fresh;
 }
 
-static int list(struct reader *rd, struct hrp_schema *s, const struct hrp_node *n, const struct place *here)
+static int list(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *n, const struct hrp_jr_place *here)
 {
-    struct place at = {.up = here};
+    struct hrp_jr_place at = {.up = here};
     struct hrp_lex before = rd->lex;
     size_t start = 0, tag_at = rd->out->n;
     int r = 0;
@@ -52,7 +52,7 @@ static int list(struct reader *rd, struct hrp_schema *s, const struct hrp_node *
 }
 
 /* A map's key is a string in JSON, whatever its type. */
-static int map_key(struct reader *rd, const struct hrp_node *key, const struct place *here)
+static int map_key(struct hrp_jr *rd, const struct hrp_node *key, const struct hrp_jr_place *here)
 {
     struct hrp_lex at = rd->lex;
     const char *text = (const char *)rd->text.p;
@@ -71,7 +71,9 @@ static int map_key(struct reader *rd, const struct hrp_node *key, const struct p
         ok = hrp_jr_put_whole(rd, key->pb_type, text, n);
     }
     at.p = here->key; /* the key itself is what was found */
-    return ok ? 0 : hrp_jr_expected(rd, here->up, at, key->pb_type == TYPE(BOOL) ? "keys true or false" : hrp_jr_integer_text(key->pb_type));
+    return ok ? 0
+              : hrp_jr_expected(rd, here->up, at,
+                                key->pb_type == TYPE(BOOL) ? "keys true or false" : hrp_jr_integer_text(key->pb_type));
 }
 
 struct key_at { /* of an entry of the map at hand, to find keys that stand twice */
@@ -87,7 +89,7 @@ static int key_cmp(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int keys_check(struct reader *rd, struct hrp_buf *keys, const struct place *here)
+static int keys_check(struct hrp_jr *rd, struct hrp_buf *keys, const struct hrp_jr_place *here)
 {
     struct key_at *k = (struct key_at *)(void *)keys->p;
     size_t n = keys->n / sizeof *k;
@@ -97,7 +99,7 @@ static int keys_check(struct reader *rd, struct hrp_buf *keys, const struct plac
     if (n > 1)
         qsort(k, n, sizeof *k, key_cmp);
     for (size_t i = 1; i < n; i++) {
-        struct place at = {.up = here, .key = k[i].text, .n_key = k[i].n_text};
+        struct hrp_jr_place at = {.up = here, .key = k[i].text, .n_key = k[i].n_text};
 
         if (k[i].hash == k[i - 1].hash)
             return hrp_jr_wrong(rd, &at, "the key stands twice");
@@ -105,7 +107,8 @@ static int keys_check(struct reader *rd, struct hrp_buf *keys, const struct plac
     return 0;
 }
 
-static int map_entry(struct reader *rd, struct hrp_schema *s, const struct hrp_node *n, struct hrp_buf *keys, struct place *here)
+static int map_entry(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *n, struct hrp_buf *keys,
+                     struct hrp_jr_place *here)
 {
     const struct hrp_node *key = hrp_schema_field(s, n, 1), *value = hrp_schema_field(s, n, 2);
     size_t start, key_from;
@@ -136,10 +139,10 @@ static int map_entry(struct reader *rd, struct hrp_schema *s, const struct hrp_n
     return r != 0 ? r : hrp_jr_end_len(rd, start);
 }
 
-static int map(struct reader *rd, struct hrp_schema *s, const struct hrp_node *n, const struct place *here)
+static int map(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *n, const struct hrp_jr_place *here)
 {
     struct hrp_buf keys = HRP_BUF_INIT;
-    struct place at = {.up = here};
+    struct hrp_jr_place at = {.up = here};
     int r = 0;
 
     if (hrp_lex_peek(&rd->lex) != '{')
@@ -163,7 +166,7 @@ static int map(struct reader *rd, struct hrp_schema *s, const struct hrp_node *n
 }
 
 /* "_unknown": wire bytes of fields that the schema lacks. */
-static int unknown(struct reader *rd, struct hrp_schema *s, const struct hrp_node *msg, const struct place *here)
+static int unknown(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *msg, const struct hrp_jr_place *here)
 {
     size_t at = rd->out->n;
     int r = hrp_jr_base64(rd, here, rd->out);
@@ -175,7 +178,8 @@ static int unknown(struct reader *rd, struct hrp_schema *s, const struct hrp_nod
     return r;
 }
 
-static int field(struct reader *rd, struct hrp_schema *s, const struct hrp_node *n, const struct hrp_node *msg, size_t seen, const struct place *here)
+static int field(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *n, const struct hrp_node *msg, size_t seen,
+                 const struct hrp_jr_place *here)
 {
     if (!mark(rd, seen, n->id - msg->id))
         return hrp_jr_wrong(rd, here, "stands twice");
@@ -184,7 +188,8 @@ static int field(struct reader *rd, struct hrp_schema *s, const struct hrp_node 
     if (n->oneof_member && !mark(rd, seen, n->parent - msg->id)) {
         char sentence[320];
 
-        snprintf(sentence, sizeof sentence, "another member of the oneof %.255s is set already", hrp_schema_nodes(s)[n->parent].name);
+        snprintf(sentence, sizeof sentence, "another member of the oneof %.255s is set already",
+                 hrp_schema_nodes(s)[n->parent].name);
         return hrp_jr_wrong(rd, here, sentence);
     }
     if (n->is_map)
@@ -193,11 +198,12 @@ static int field(struct reader *rd, struct hrp_schema *s, const struct hrp_node 
 }
 
 /* A key and what it names; rd->text has the key. */
-static int member_of_key(struct reader *rd, struct hrp_schema *s, const struct hrp_node *msg, size_t seen, const struct place *up)
+static int member_of_key(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *msg, size_t seen,
+                         const struct hrp_jr_place *up)
 {
     const char *key = (const char *)rd->text.p;
     const struct hrp_node *n = hrp_schema_field_by_name(s, msg, key != NULL ? key : "", rd->text.n);
-    struct place here = {.up = up, .name = n != NULL ? n->name : "_unknown"};
+    struct hrp_jr_place here = {.up = up, .name = n != NULL ? n->name : "_unknown"};
     char sentence[512];
 
     if (n == NULL && (rd->text.n != 8 || memcmp(key, "_unknown", 8) != 0)) {
@@ -214,7 +220,7 @@ static int member_of_key(struct reader *rd, struct hrp_schema *s, const struct h
     return hrp_lex_word(&rd->lex, "null") ? 0 : unknown(rd, s, msg, &here);
 }
 
-static int members(struct reader *rd, struct hrp_schema *s, const struct hrp_node *msg, size_t seen, const struct place *up)
+static int members(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *msg, size_t seen, const struct hrp_jr_place *up)
 {
     int r = 0;
 
@@ -234,14 +240,14 @@ static int members(struct reader *rd, struct hrp_schema *s, const struct hrp_nod
     return r;
 }
 
-static int required(struct reader *rd, struct hrp_schema *s, const struct hrp_node *msg, size_t seen, const struct place *up)
+static int required(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *msg, size_t seen, const struct hrp_jr_place *up)
 {
     const struct hrp_node *nodes = hrp_schema_nodes(s);
     uint32_t n;
     const struct hrp_field *f = hrp_schema_fields(s, msg, &n);
 
     for (uint32_t i = 0; i < n; i++) {
-        struct place here = {.up = up, .name = nodes[f[i].id].name};
+        struct hrp_jr_place here = {.up = up, .name = nodes[f[i].id].name};
 
         if (nodes[f[i].id].required && mark(rd, seen, f[i].id - msg->id))
             return hrp_jr_wrong(rd, &here, "is required and not there");
@@ -249,7 +255,7 @@ static int required(struct reader *rd, struct hrp_schema *s, const struct hrp_no
     return 0;
 }
 
-static int object(struct reader *rd, struct hrp_schema *s, const struct hrp_node *msg, const struct place *here)
+static int object(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *msg, const struct hrp_jr_place *here)
 {
     size_t seen = rd->seen.n, n_bits = msg->end - msg->id;
     struct hrp_lex at = rd->lex;
@@ -279,7 +285,8 @@ static bool has_time_fields(struct hrp_schema *s, const struct hrp_node *msg)
 }
 
 /* Timestamp and Duration as strings; as objects they are messages like others. */
-static int time_text(struct reader *rd, struct hrp_schema *s, const struct hrp_node *msg, bool duration, const struct place *here)
+static int time_text(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *msg, bool duration,
+                     const struct hrp_jr_place *here)
 {
     struct hrp_lex at = rd->lex;
     const char *what = duration ? "a duration such as \"-1.5s\"" : "a time such as \"2026-11-23T18:00:00.5Z\"";
@@ -307,7 +314,7 @@ static int time_text(struct reader *rd, struct hrp_schema *s, const struct hrp_n
     return 0;
 }
 
-static int message(struct reader *rd, struct hrp_schema *s, const struct hrp_node *n, const struct place *here)
+static int message(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *n, const struct hrp_jr_place *here)
 {
     const struct hrp_node *msg = n;
     size_t start = hrp_jr_begin_len(rd);
@@ -340,7 +347,7 @@ static bool all_zero(const uint8_t *p, size_t n)
 }
 
 /* Tag and value of a singular field, of an element, or of a map's value. */
-static int value_one(struct reader *rd, struct hrp_schema *s, const struct hrp_node *n, const struct place *here)
+static int value_one(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *n, const struct hrp_jr_place *here)
 {
     const struct hrp_node *parent = &hrp_schema_nodes(s)[n->parent];
     bool implicit = !n->explicit_presence && !n->repeated && !n->oneof_member && !parent->is_map;
@@ -363,7 +370,7 @@ static int value_one(struct reader *rd, struct hrp_schema *s, const struct hrp_n
 
 /* ---- one row ---- */
 
-static int row(struct reader *rd, struct hrp_schema *s)
+static int row(struct hrp_jr *rd, struct hrp_schema *s)
 {
     int r = object(rd, s, hrp_schema_nodes(s), NULL);
 
@@ -376,7 +383,7 @@ static int row(struct reader *rd, struct hrp_schema *s)
 
 int hrp_json_to_wire(struct hrp_schema *s, const char *text, size_t n, struct hrp_buf *out, struct hr_error *err)
 {
-    struct reader rd = {.lex = {text, text, text + n}, .out = out, .err = err, .depth = 1};
+    struct hrp_jr rd = {.lex = {text, text, text + n}, .out = out, .err = err, .depth = 1};
     size_t before = out->n;
     int r;
 

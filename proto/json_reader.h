@@ -8,14 +8,14 @@
 
 #define TYPE(name) GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_##name
 
-struct place { /* where in the row, from the inside out; one of name, key, index */
-    const struct place *up;
+struct hrp_jr_place { /* where in the row, from the inside out; one of name, key, index */
+    const struct hrp_jr_place *up;
     const char *name;
     const char *key; /* of a map's entry, as it stands in the text, with its quotes */
     size_t n_key;
     size_t index;
 };
-struct reader {
+struct hrp_jr {
     struct hrp_lex lex;
     struct hrp_buf *out;
     struct hrp_buf seen; /* a bit for each node of each open message */
@@ -26,18 +26,18 @@ struct reader {
 };
 
 /* Each fills err with the place and returns its code. `at`: where the value began that should have been `what`. */
-int hrp_jr_wrong(struct reader *rd, const struct place *here, const char *sentence);
-int hrp_jr_expected(struct reader *rd, const struct place *here, struct hrp_lex at, const char *what);
-int hrp_jr_syntax(struct reader *rd, const struct place *here, const char *what);
-int hrp_jr_memory(struct reader *rd);
+int hrp_jr_wrong(struct hrp_jr *rd, const struct hrp_jr_place *here, const char *sentence);
+int hrp_jr_expected(struct hrp_jr *rd, const struct hrp_jr_place *here, struct hrp_lex at, const char *what);
+int hrp_jr_syntax(struct hrp_jr *rd, const struct hrp_jr_place *here, const char *what);
+int hrp_jr_memory(struct hrp_jr *rd);
 
-void hrp_jr_put_tag(struct reader *rd, const struct hrp_node *n, enum hrp_wire wire);
+void hrp_jr_put_tag(struct hrp_jr *rd, const struct hrp_node *n, enum hrp_wire wire);
 /* A length that is known only afterwards: one byte is kept for it, and a longer one moves what follows. */
-size_t hrp_jr_begin_len(struct reader *rd);
-int hrp_jr_end_len(struct reader *rd, size_t at);
+size_t hrp_jr_begin_len(struct hrp_jr *rd);
+int hrp_jr_end_len(struct hrp_jr *rd, size_t at);
 
-int hrp_jr_scalar(struct reader *rd, const struct hrp_node *n, const struct place *here); /* the next value, without a tag */
-bool hrp_jr_put_whole(struct reader *rd, uint8_t pb_type, const char *p, size_t n);       /* false: p is no such integer */
+int hrp_jr_scalar(struct hrp_jr *rd, const struct hrp_node *n, const struct hrp_jr_place *here); /* the next value, without a tag */
+bool hrp_jr_put_whole(struct hrp_jr *rd, uint8_t pb_type, const char *p, size_t n);       /* false: p is no such integer */
 const char *hrp_jr_integer_text(uint8_t pb_type); /* "an integer from 0 to 4294967295" */
-int hrp_jr_base64(struct reader *rd, const struct place *here, struct hrp_buf *out); /* the next string, decoded */
+int hrp_jr_base64(struct hrp_jr *rd, const struct hrp_jr_place *here, struct hrp_buf *out); /* the next string, decoded */
 #endif

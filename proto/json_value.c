@@ -9,7 +9,7 @@
 
 enum { MOST_PATH = 160 };
 
-static void put_place(struct hrp_buf *b, const struct place *here)
+static void put_place(struct hrp_buf *b, const struct hrp_jr_place *here)
 {
     if (here == NULL)
         return;
@@ -22,7 +22,7 @@ static void put_place(struct hrp_buf *b, const struct place *here)
         hrp_put_fmt(b, "[%zu]", here->index);
 }
 
-int hrp_jr_wrong(struct reader *rd, const struct place *here, const char *sentence)
+int hrp_jr_wrong(struct hrp_jr *rd, const struct hrp_jr_place *here, const char *sentence)
 {
     struct hrp_buf path = HRP_BUF_INIT;
     size_t cut;
@@ -31,13 +31,13 @@ int hrp_jr_wrong(struct reader *rd, const struct place *here, const char *senten
     cut = path.n > MOST_PATH ? path.n - MOST_PATH : 0; /* the inner end says more than the outer one */
     while (cut < path.n && cut != 0 && (path.p[cut] & 0xc0) == 0x80)
         cut++;
-    hr_error_set(rd->err, HR_EROW, "%s%.*s%s%s", cut != 0 ? "..." : "", (int)(path.n - cut), path.n != 0 ? (const char *)path.p + cut : "",
-                 path.n != 0 ? ": " : "", sentence);
+    hr_error_set(rd->err, HR_EROW, "%s%.*s%s%s", cut != 0 ? "..." : "", (int)(path.n - cut),
+                 path.n != 0 ? (const char *)path.p + cut : "", path.n != 0 ? ": " : "", sentence);
     hrp_buf_fini(&path);
     return HR_EROW;
 }
 
-int hrp_jr_expected(struct reader *rd, const struct place *here, struct hrp_lex at, const char *what)
+int hrp_jr_expected(struct hrp_jr *rd, const struct hrp_jr_place *here, struct hrp_lex at, const char *what)
 {
     char found[128], sentence[320];
 
@@ -46,35 +46,36 @@ int hrp_jr_expected(struct reader *rd, const struct place *here, struct hrp_lex 
     return hrp_jr_wrong(rd, here, sentence);
 }
 
-int hrp_jr_syntax(struct reader *rd, const struct place *here, const char *what)
+int hrp_jr_syntax(struct hrp_jr *rd, const struct hrp_jr_place *here, const char *what)
 {
     char found[128] = "a control character", sentence[320];
 
     if (rd->lex.p == rd->lex.end || (unsigned char)*rd->lex.p >= 0x20)
         hrp_lex_describe(rd->lex, found, sizeof found);
-    snprintf(sentence, sizeof sentence, "not JSON at byte %zu: expected %.130s, found %s", (size_t)(rd->lex.p - rd->lex.start), what, found);
+    snprintf(sentence, sizeof sentence, "not JSON at byte %zu: expected %.130s, found %s", (size_t)(rd->lex.p - rd->lex.start),
+             what, found);
     return hrp_jr_wrong(rd, here, sentence);
 }
 
-int hrp_jr_memory(struct reader *rd)
+int hrp_jr_memory(struct hrp_jr *rd)
 {
     return hr_error_set(rd->err, HR_ENOMEM, "out of memory");
 }
 
 /* ---- bytes on the wire ---- */
 
-void hrp_jr_put_tag(struct reader *rd, const struct hrp_node *n, enum hrp_wire wire)
+void hrp_jr_put_tag(struct hrp_jr *rd, const struct hrp_node *n, enum hrp_wire wire)
 {
     hrp_put_varint(rd->out, (uint64_t)n->number << 3 | wire);
 }
 
-size_t hrp_jr_begin_len(struct reader *rd)
+size_t hrp_jr_begin_len(struct hrp_jr *rd)
 {
     hrp_put_u8(rd->out, 0);
     return rd->out->n;
 }
 
-int hrp_jr_end_len(struct reader *rd, size_t at)
+int hrp_jr_end_len(struct hrp_jr *rd, size_t at)
 {
     struct hrp_buf *out = rd->out;
     struct hrp_buf len = HRP_BUF_INIT;
@@ -140,7 +141,7 @@ static bool fits(struct range range, bool minus, uint64_t v, uint64_t *ret)
     return minus && v != 0 ? range.is_signed && v <= most + 1 : v <= most;
 }
 
-static void put_bits(struct reader *rd, uint8_t pb_type, uint64_t bits)
+static void put_bits(struct hrp_jr *rd, uint8_t pb_type, uint64_t bits)
 {
     switch (hrp_wire_of(pb_type)) {
     case HRP_WIRE_32:
@@ -157,7 +158,7 @@ static void put_bits(struct reader *rd, uint8_t pb_type, uint64_t bits)
     }
 }
 
-bool hrp_jr_put_whole(struct reader *rd, uint8_t pb_type, const char *p, size_t n)
+bool hrp_jr_put_whole(struct hrp_jr *rd, uint8_t pb_type, const char *p, size_t n)
 {
     uint64_t v, bits;
     bool minus;
@@ -169,7 +170,7 @@ bool hrp_jr_put_whole(struct reader *rd, uint8_t pb_type, const char *p, size_t 
 }
 
 /* Into rd->text, with a NUL: a string without its quotes, or a number. False: neither is next. */
-static bool take_text(struct reader *rd, bool *ret_string)
+static bool take_text(struct hrp_jr *rd, bool *ret_string)
 {
     const char *p;
     size_t n;
@@ -189,7 +190,7 @@ static bool take_text(struct reader *rd, bool *ret_string)
     return true;
 }
 
-static int value_integer(struct reader *rd, const struct hrp_node *n, const struct place *here)
+static int value_integer(struct hrp_jr *rd, const struct hrp_node *n, const struct hrp_jr_place *here)
 {
     struct hrp_lex at = rd->lex;
     bool string, ok = take_text(rd, &string);
@@ -219,7 +220,7 @@ static bool text_is_number(const struct hrp_buf *text)
     return text->n > 1 && hrp_number_len((const char *)text->p, text->n - 1) == text->n - 1;
 }
 
-static int value_double(struct reader *rd, const struct hrp_node *n, const struct place *here)
+static int value_double(struct hrp_jr *rd, const struct hrp_node *n, const struct hrp_jr_place *here)
 {
     struct hrp_lex at = rd->lex;
     const char *what = n->pb_type == TYPE(FLOAT) ? "a number that a float can hold" : "a number that a double can hold", *text;
@@ -247,7 +248,7 @@ static int value_double(struct reader *rd, const struct hrp_node *n, const struc
     return 0;
 }
 
-static int value_bool(struct reader *rd, const struct place *here)
+static int value_bool(struct hrp_jr *rd, const struct hrp_jr_place *here)
 {
     struct hrp_lex at = rd->lex;
     bool yes = hrp_lex_word(&rd->lex, "true");
@@ -260,7 +261,7 @@ static int value_bool(struct reader *rd, const struct place *here)
 
 /* ---- strings, bytes, enums ---- */
 
-static int value_string(struct reader *rd, const struct place *here)
+static int value_string(struct hrp_jr *rd, const struct hrp_jr_place *here)
 {
     struct hrp_lex at = rd->lex;
     size_t start;
@@ -273,7 +274,7 @@ static int value_string(struct reader *rd, const struct place *here)
     return hrp_jr_end_len(rd, start);
 }
 
-int hrp_jr_base64(struct reader *rd, const struct place *here, struct hrp_buf *out)
+int hrp_jr_base64(struct hrp_jr *rd, const struct hrp_jr_place *here, struct hrp_buf *out)
 {
     struct hrp_lex at = rd->lex;
 
@@ -287,7 +288,7 @@ int hrp_jr_base64(struct reader *rd, const struct place *here, struct hrp_buf *o
     return 0;
 }
 
-static int value_bytes(struct reader *rd, const struct place *here)
+static int value_bytes(struct hrp_jr *rd, const struct hrp_jr_place *here)
 {
     size_t start = hrp_jr_begin_len(rd);
     int r = hrp_jr_base64(rd, here, rd->out);
@@ -307,7 +308,7 @@ static bool enum_number(const struct hrp_enum *e, const char *name, size_t n_nam
 }
 
 /* By name, or by any number: a value this schema does not name may have one in a newer version. */
-static int value_enum(struct reader *rd, const struct hrp_node *n, const struct place *here)
+static int value_enum(struct hrp_jr *rd, const struct hrp_node *n, const struct hrp_jr_place *here)
 {
     struct hrp_lex at = rd->lex;
     char what[192];
@@ -329,7 +330,7 @@ static int value_enum(struct reader *rd, const struct hrp_node *n, const struct 
     return ok ? 0 : hrp_jr_expected(rd, here, at, what);
 }
 
-int hrp_jr_scalar(struct reader *rd, const struct hrp_node *n, const struct place *here)
+int hrp_jr_scalar(struct hrp_jr *rd, const struct hrp_node *n, const struct hrp_jr_place *here)
 {
     switch (n->pb_type) {
     case TYPE(DOUBLE):

@@ -40,7 +40,7 @@ struct check {
     struct hr_error *err;
 };
 
-#define refuse(c, field, fmt, ...) \
+#define refuse(c, field, fmt, ...)                                                                                                 \
     hr_error_set((c)->err, HR_ESCHEMA, "%s: %s.%s: " fmt, (c)->t->sym->file->name, (c)->t->sym->name, (field), __VA_ARGS__)
 
 static struct hrp_type *type_of(struct hrp_types *ts, struct hrp_symbol *sym, struct hr_error *err, int *ret_err)
@@ -50,7 +50,8 @@ static struct hrp_type *type_of(struct hrp_types *ts, struct hrp_symbol *sym, st
     if (t != NULL)
         return t;
     if (ts->n == ts->lim->columns) {
-        *ret_err = hr_error_set(err, HR_ELIMIT, "%s: %s: the event reaches more than %u message types", sym->file->name, sym->name, ts->lim->columns);
+        *ret_err = hr_error_set(err, HR_ELIMIT, "%s: %s: the event reaches more than %u message types", sym->file->name, sym->name,
+                                ts->lim->columns);
         return NULL;
     }
     t = hrp_arena_take(ts->ds->arena, 1, sizeof *t);
@@ -90,7 +91,8 @@ static int field_resolve(struct check *c, struct hrp_type_field *f)
     int r = 0;
 
     if (d->type_name == NULL || d->type_name[0] != '.')
-        return refuse(c, d->name, "type name \"%s\" is not a full name with a leading dot", d->type_name != NULL ? d->type_name : "");
+        return refuse(c, d->name, "type name \"%s\" is not a full name with a leading dot",
+                      d->type_name != NULL ? d->type_name : "");
     sym = hrp_descset_find(c->ts->ds, d->type_name + 1);
     if (sym == NULL)
         return refuse(c, d->name, "its type %s is not in the set", d->type_name + 1);
@@ -153,7 +155,8 @@ static int numbers_check(struct check *c)
     qsort(sorted, c->t->n_fields, sizeof *sorted, by_number);
     for (uint32_t i = 1; i < c->t->n_fields; i++) {
         if (sorted[i]->d->number == sorted[i - 1]->d->number)
-            return refuse(c, sorted[i]->d->name, "field number %d is also that of %s", sorted[i]->d->number, sorted[i - 1]->d->name);
+            return refuse(c, sorted[i]->d->name, "field number %d is also that of %s", sorted[i]->d->number,
+                          sorted[i - 1]->d->name);
     }
     return 0;
 }
@@ -206,7 +209,8 @@ static int oneofs_check(struct check *c)
 
 static bool map_key_ok(const pb_field *d)
 {
-    return d->type != TYPE(DOUBLE) && d->type != TYPE(FLOAT) && d->type != TYPE(BYTES) && d->type != TYPE(MESSAGE) && d->type != TYPE(ENUM);
+    return d->type != TYPE(DOUBLE) && d->type != TYPE(FLOAT) && d->type != TYPE(BYTES) && d->type != TYPE(MESSAGE) &&
+           d->type != TYPE(ENUM);
 }
 
 static bool enum_starts_at_zero(const struct hrp_symbol *enm)
@@ -394,9 +398,11 @@ static int size_check(struct hrp_types *ts, struct hrp_type *t, uint32_t *ret, s
 {
     *ret = 1 + type_size(ts, t, 0);
     if (*ret > ts->lim->columns)
-        return hr_error_set(err, HR_ELIMIT, "%s: %s: more than %u fields, those of nested messages included", t->sym->file->name, t->sym->name, ts->lim->columns);
+        return hr_error_set(err, HR_ELIMIT, "%s: %s: more than %u fields, those of nested messages included", t->sym->file->name,
+                            t->sym->name, ts->lim->columns);
     if (t->path[0] > HRP_MAX_FULL_NAME)
-        return hr_error_set(err, HR_ELIMIT, "%s: %s: the path of a field is longer than %d bytes", t->sym->file->name, t->sym->name, HRP_MAX_FULL_NAME);
+        return hr_error_set(err, HR_ELIMIT, "%s: %s: the path of a field is longer than %d bytes", t->sym->file->name, t->sym->name,
+                            HRP_MAX_FULL_NAME);
     return 0;
 }
 
@@ -422,13 +428,15 @@ static int family_check(struct hrp_types *ts, struct hr_error *err)
             n_nodes += size;
             n_types++;
             if (n_types > HRP_MAX_OPAQUE_TYPES || n_nodes > (uint64_t)HRP_MAX_FAMILY_COLUMNS * ts->lim->columns)
-                return hr_error_set(err, HR_ELIMIT, "%s: %s: too many fields or types in messages that contain themselves", t->sym->file->name, t->sym->name);
+                return hr_error_set(err, HR_ELIMIT, "%s: %s: too many fields or types in messages that contain themselves",
+                                    t->sym->file->name, t->sym->name);
         }
     }
     return 0;
 }
 
-int hrp_types_collect(struct hrp_descset *ds, struct hrp_symbol *root, const struct hrp_limits *lim, struct hrp_types *ret, struct hr_error *err)
+int hrp_types_collect(struct hrp_descset *ds, struct hrp_symbol *root, const struct hrp_limits *lim, struct hrp_types *ret,
+                      struct hr_error *err)
 {
     struct hrp_types ts = {.ds = ds, .lim = lim};
     int r = 0;

@@ -37,7 +37,8 @@ static void check_node(struct hrp_schema *s, const struct hrp_node *n, const str
     must(n->name != NULL && n->path != NULL && n->json_name != NULL, "names");
     must(n->pb_type != 14 || (n->enm != NULL && n->enm->n_values != 0), "an enum has values");
     must(n->kind != HRP_NODE_MESSAGE || n->msg_name != NULL, "a message has a name");
-    must(!n->is_map || (n->end - n->id >= 4 && hrp_schema_field(s, n, 1) != NULL && hrp_schema_field(s, n, 2) != NULL), "a map has key and value");
+    must(!n->is_map || (n->end - n->id >= 4 && hrp_schema_field(s, n, 1) != NULL && hrp_schema_field(s, n, 2) != NULL),
+         "a map has key and value");
 }
 
 static void check_fields(struct hrp_schema *s, const struct hrp_node *msg, const struct hrp_node *all)

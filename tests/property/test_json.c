@@ -37,7 +37,8 @@ static bool says_it_one_way(const struct hrp_schema *s)
 
 static unsigned n_compared; /* rows whose wire bytes were compared, too */
 
-static void same_wire(struct hrp_schema *s, const struct hrp_buf *row, const struct hrp_buf *wire, uint64_t seed, const struct hrp_buf *json)
+static void same_wire(struct hrp_schema *s, const struct hrp_buf *row, const struct hrp_buf *wire, uint64_t seed,
+                      const struct hrp_buf *json)
 {
     struct hrp_buf want = HRP_BUF_INIT, got = HRP_BUF_INIT;
 

@@ -329,9 +329,18 @@ static void no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(preorder),     cmocka_unit_test(kinds),   cmocka_unit_test(presence), cmocka_unit_test(fields_are_found),
-        cmocka_unit_test(behind_opaque_leaves), cmocka_unit_test(fingerprints), cmocka_unit_test(listing),  cmocka_unit_test(refusals),
-        cmocka_unit_test(bad_fields), cmocka_unit_test(bad_files), cmocka_unit_test(bad_behind_opaque_leaves), cmocka_unit_test(no_memory),
+        cmocka_unit_test(preorder),
+        cmocka_unit_test(kinds),
+        cmocka_unit_test(presence),
+        cmocka_unit_test(fields_are_found),
+        cmocka_unit_test(behind_opaque_leaves),
+        cmocka_unit_test(fingerprints),
+        cmocka_unit_test(listing),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(bad_fields),
+        cmocka_unit_test(bad_files),
+        cmocka_unit_test(bad_behind_opaque_leaves),
+        cmocka_unit_test(no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
