@@ -1,5 +1,9 @@
 # What happens to rows after they are stored: profiles, reading back, sinks.
 if(HEADRACE_COLLECTOR)
+    add_executable(bench_profile bench/bench_profile.c) # run by hand, in a release build
+    target_link_libraries(bench_profile PRIVATE test_schemas headraced_core)
+    set_target_properties(bench_profile PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
     add_library(test_puts_kit STATIC support/puts_kit.c)
     target_link_libraries(test_puts_kit PUBLIC test_support headraced_core)
     headrace_test(unit_ranges unit SOURCES unit/test_ranges.c LIBS headraced_core)
