@@ -1,8 +1,68 @@
 #include "batches.h"
 #include "rows.h"
+#include "schemas.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void must(bool holds, const char *what)
+{
+    if (holds)
+        return;
+    fprintf(stderr, "%s\n", what);
+    abort();
+}
+
+/* ---- making one ---- */
+
+const struct hrp_id test_incarnation = {{0xaa, 1, 2, 3}};
+
+struct hrp_builder *test_builder(struct hrp_schema *s)
+{
+    struct hrp_builder *b = NULL;
+
+    must(hrp_builder_new(s, &b) == 0, "no builder");
+    return b;
+}
+
+void test_add_row(struct hrp_builder *b, uint64_t n, const struct hrp_buf *row)
+{
+    struct hr_error err = {0};
+
+    must(hrp_builder_add(b, 0, n, (int64_t)n * 1000, 1, 0, row->p, row->n, &err) == 0, err.text);
+}
+
+void test_add_flights(struct hrp_builder *b, uint64_t first_n, unsigned n)
+{
+    static const char *const codes[] = {"SFO", "LAX", "JFK", "OAK", "SEA"};
+    struct hrp_buf row = HRP_BUF_INIT;
+
+    for (uint64_t i = first_n; i < first_n + n; i++) {
+        hrp_buf_clear(&row);
+        test_flight_row(&row, (int64_t)(1000000 + i * 60), (int32_t)(i * 7 % 50) - 5, (int32_t)(i * 131 % 2500), codes[i % 5], codes[i * 3 % 5]);
+        test_add_row(b, i, &row);
+    }
+    hrp_buf_fini(&row);
+}
+
+struct hrp_buf test_sealed(struct hrp_builder *b)
+{
+    struct hrp_buf out = HRP_BUF_INIT;
+
+    must(hrp_builder_seal(b, &test_incarnation, 42, 3, &out) == 0, "no batch");
+    return out;
+}
+
+struct hrp_batch *test_opened(const struct hrp_buf *p, struct hrp_schema *s)
+{
+    struct hr_error err = {0};
+    struct hrp_batch *b = NULL;
+
+    must(hrp_batch_open(p->p, p->n, s, &hrp_limits_default, &b, &err) == 0, err.text);
+    return b;
+}
+
+/* ---- from outside ---- */
 
 void test_batch_fix_checks(uint8_t *p, size_t n)
 {
@@ -27,14 +87,6 @@ void test_batch_fix_checks(uint8_t *p, size_t n)
     memcpy(p + at_check, &check, 4);
 }
 
-static void must(bool holds, const char *what)
-{
-    if (holds)
-        return;
-    fprintf(stderr, "%s\n", what);
-    abort();
-}
-
 /* What a batch gives out is what a builder would take in, even from a batch that somebody made up. */
 static void must_be_canonical(struct hrp_schema *s, const struct hrp_buf *row)
 {
@@ -44,7 +96,7 @@ static void must_be_canonical(struct hrp_schema *s, const struct hrp_buf *row)
 
     must(test_row_canonical(s, row->p, row->n, &again), "a row that is not well-formed");
     must(again.n == row->n && (row->n == 0 || memcmp(again.p, row->p, row->n) == 0), "a row that means something else");
-    must(hrp_builder_new(s, &b) == 0, "no builder");
+    b = test_builder(s);
     r = hrp_builder_add(b, 0, 1, 0, 1, 0, row->p, row->n, NULL);
     must(r == 0 || row->n > HRP_ROW_MAX_BYTES / 4, "a row that no builder takes");
     hrp_builder_free(b);
