@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -215,13 +216,16 @@ static int start_store(struct daemon *d, struct hr_error *err)
 {
     struct hrd_committer_cfg cfg = {.group_bytes = d->cfg->group, .horizon_ns = (int64_t)d->cfg->horizon_days * 86400 * INT64_C(1000000000)};
     struct hrd_log_damage damage;
-    char generation[33];
-    int r = hrd_log_rocksdb_open(d->cfg->data_dir, d->cfg->sync, &d->log, &damage, err);
+    char generation[33], *real = realpath(d->cfg->data_dir, NULL); /* the folder may be a link to a larger disk */
+    int r = hrd_log_rocksdb_open(real != NULL ? real : d->cfg->data_dir, d->cfg->sync, &d->log, &damage, err);
 
+    free(real);
     if (r != 0)
         return r;
     hrp_id_hex(&d->log->generation, generation);
     hrd_slog(HRD_INFO, "store_opened", "data_dir=%s generation=%s", d->cfg->data_dir, generation);
+    if (!d->cfg->sync)
+        hrd_slog(HRD_WARN, "no_sync", "why=%s", "acknowledgements do not wait for the disk: a power cut loses acknowledged events");
     if (damage.files != 0 || damage.wal_bytes != 0)
         hrd_slog(HRD_ERROR, "store_damaged", "files=%llu wal_bytes=%llu what=%s", (unsigned long long)damage.files,
                  (unsigned long long)damage.wal_bytes, damage.text);
