@@ -39,7 +39,7 @@ int main(int argc, char **argv)
         return 77;
     }
     snprintf(r.daemon.data, sizeof r.daemon.data, "%.500s/data", m.dir);
-    atomic_store(&r.oracle->pace_us, 4000);
+    atomic_store(&r.oracle->pace_us, 20000);
     fault_start_daemon(&r);
     fault_start_app(&r);
     for (unsigned i = 0; i < cuts; i++)
