@@ -1,6 +1,6 @@
 #include "ledger.h"
+#include "answer.h"
 #include "bytes.h"
-#include "cli.h"
 #include "http.h"
 #include "table.h"
 #include "verbs.h"
@@ -19,20 +19,6 @@ static const char help_text[] =
     "  --json                  the answer of /api/v1/ledger as it is\n"
     "  --http URL              the collector's HTTP address\n";
 
-static uint64_t number(const json_t *object, const char *key)
-{
-    json_int_t v = json_integer_value(json_object_get(object, key));
-
-    return v > 0 ? (uint64_t)v : 0;
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-    const char *s = json_string_value(json_object_get(object, key));
-
-    return s != NULL ? s : "";
-}
-
 static uint64_t dropped(const json_t *line)
 {
     json_t *reasons = json_object_get(line, "dropped"), *v;
@@ -48,7 +34,8 @@ static bool matches(const char *wanted, const char *found) { return wanted == NU
 
 static uint64_t decided(const json_t *line)
 {
-    return number(line, "accepted") + number(line, "quarantined") + dropped(line) + number(line, "in_flight") + number(line, "missing");
+    return cli_json_number(line, "accepted") + cli_json_number(line, "quarantined") + dropped(line) +
+           cli_json_number(line, "in_flight") + cli_json_number(line, "missing");
 }
 
 void cli_ledger_add(const json_t *root, const char *stream, const char *version, struct cli_ledger_sum *ret)
@@ -57,17 +44,17 @@ void cli_ledger_add(const json_t *root, const char *stream, const char *version,
     size_t i;
 
     json_array_foreach(json_object_get(root, "lines"), i, line) {
-        if (!matches(stream, text(line, "stream")) || !matches(version, text(line, "version")))
+        if (!matches(stream, cli_json_text(line, "stream", "")) || !matches(version, cli_json_text(line, "version", "")))
             continue;
-        ret->logged += number(line, "logged");
-        ret->accepted += number(line, "accepted");
-        ret->quarantined += number(line, "quarantined");
+        ret->logged += cli_json_number(line, "logged");
+        ret->accepted += cli_json_number(line, "accepted");
+        ret->quarantined += cli_json_number(line, "quarantined");
         ret->dropped += dropped(line);
-        ret->in_flight += number(line, "in_flight");
-        ret->missing += number(line, "missing");
-        ret->trimmed += number(line, "trimmed");
+        ret->in_flight += cli_json_number(line, "in_flight");
+        ret->missing += cli_json_number(line, "missing");
+        ret->trimmed += cli_json_number(line, "trimmed");
         ret->n_lines++;
-        ret->n_unbalanced += decided(line) != number(line, "logged");
+        ret->n_unbalanced += decided(line) != cli_json_number(line, "logged");
     }
 }
 
@@ -107,18 +94,18 @@ int cli_ledger_wait(struct cli_http *http, const char *stream, const char *versi
 
 static void add_line(struct cli_table *t, const json_t *line)
 {
-    uint64_t logged = number(line, "logged"), sum = decided(line);
+    uint64_t logged = cli_json_number(line, "logged"), sum = decided(line);
 
-    cli_table_text(t, text(line, "stream"));
-    cli_table_text(t, text(line, "app"));
-    cli_table_text(t, text(line, "version"));
+    cli_table_text(t, cli_json_text(line, "stream", ""));
+    cli_table_text(t, cli_json_text(line, "app", ""));
+    cli_table_text(t, cli_json_text(line, "version", ""));
     cli_table_number(t, logged);
-    cli_table_number(t, number(line, "accepted"));
-    cli_table_number(t, number(line, "quarantined"));
+    cli_table_number(t, cli_json_number(line, "accepted"));
+    cli_table_number(t, cli_json_number(line, "quarantined"));
     cli_table_number(t, dropped(line));
-    cli_table_number(t, number(line, "in_flight"));
-    cli_table_number(t, number(line, "missing"));
-    cli_table_number(t, number(line, "trimmed"));
+    cli_table_number(t, cli_json_number(line, "in_flight"));
+    cli_table_number(t, cli_json_number(line, "missing"));
+    cli_table_number(t, cli_json_number(line, "trimmed"));
     if (sum == logged)
         cli_table_text(t, "balances");
     else
@@ -136,7 +123,8 @@ static void print_reasons(const json_t *line)
         if (json_integer_value(v) <= 0)
             continue;
         if (first)
-            printf("dropped of %s (%s %s):", text(line, "stream"), text(line, "app"), text(line, "version"));
+            printf("dropped of %s (%s %s):", cli_json_text(line, "stream", ""), cli_json_text(line, "app", ""),
+                   cli_json_text(line, "version", ""));
         printf("%s %s %s", first ? "" : ",", cli_number((uint64_t)json_integer_value(v), n), reason);
         first = false;
     }
@@ -187,7 +175,7 @@ static int answer(struct cli_http *http, int64_t wait_ms, bool json)
 
     cli_progress_end();
     if (r == 0 && json)
-        r = json_dumpf(root, stdout, JSON_INDENT(2)) != 0 || puts("") < 0 ? CLI_FAILED : CLI_OK;
+        r = cli_json_print(root);
     else if (r == 0)
         r = print_ledger(root);
     if (r == 0)

@@ -1,5 +1,4 @@
-#include "cli.h"
-#include "http.h"
+#include "answer.h"
 #include "table.h"
 #include "verbs.h"
 
@@ -20,39 +19,25 @@ static const char help_text[] =
 static const char *const parts[] = {"fields", "envelope", "header", "raw", "index"};
 #define N_PARTS (sizeof parts / sizeof *parts)
 
-static uint64_t number(const json_t *object, const char *key)
-{
-    json_int_t v = json_integer_value(json_object_get(object, key));
-
-    return v > 0 ? (uint64_t)v : 0;
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-    const char *s = json_string_value(json_object_get(object, key));
-
-    return s != NULL ? s : "-";
-}
-
 static void add_stream(struct cli_table *t, const json_t *s)
 {
     const json_t *stored = json_object_get(s, "stored_bytes");
-    uint64_t rows = number(s, "rows"), total = 0;
+    uint64_t rows = cli_json_number(s, "rows"), total = 0;
 
-    cli_table_text(t, text(s, "name"));
+    cli_table_text(t, cli_json_text(s, "name", "-"));
     cli_table_number(t, rows);
-    cli_table_number(t, number(s, "quarantined"));
+    cli_table_number(t, cli_json_number(s, "quarantined"));
     for (size_t i = 0; i < N_PARTS; i++)
-        total += number(stored, parts[i]);
+        total += cli_json_number(stored, parts[i]);
     if (rows == 0) {
         for (size_t i = 0; i < N_PARTS + 1; i++)
             cli_table_text(t, "-");
     } else {
         cli_table_fmt(t, "%.2f", (double)total / (double)rows);
         for (size_t i = 0; i < N_PARTS; i++)
-            cli_table_fmt(t, "%.3f", (double)number(stored, parts[i]) / (double)rows);
+            cli_table_fmt(t, "%.3f", (double)cli_json_number(stored, parts[i]) / (double)rows);
     }
-    cli_table_fmt(t, "%.19s", text(s, "newest_receive_time"));
+    cli_table_fmt(t, "%.19s", cli_json_text(s, "newest_receive_time", "-"));
 }
 
 static int print_streams(const json_t *root)
@@ -71,43 +56,16 @@ static int print_streams(const json_t *root)
     r = cli_table_print(&t, stdout);
     cli_table_fini(&t);
     printf("store on disk: %s bytes in files, %s in the write-ahead log, %s of profiles\n",
-           cli_number(number(store, "blob_bytes") + number(store, "sst_bytes"), files), cli_number(number(store, "wal_bytes"), wal),
-           cli_number(number(store, "profile_bytes"), profiles));
+           cli_number(cli_json_number(store, "blob_bytes") + cli_json_number(store, "sst_bytes"), files),
+           cli_number(cli_json_number(store, "wal_bytes"), wal), cli_number(cli_json_number(store, "profile_bytes"), profiles));
     if (json_is_false(json_object_get(root, "ready")))
-        cli_error("the collector does not commit at the moment: %s", text(root, "reason"));
+        cli_error("the collector does not commit at the moment: %s", cli_json_text(root, "reason", "-"));
     return r;
 }
 
 static int run(const struct cli_verb *verb, int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {"http", required_argument, NULL, 'H'}, {0}};
-    const char *base = NULL;
-    bool json = false;
-    struct cli_http *http;
-    json_t *root = NULL;
-    int c, r;
-
-    while ((c = cli_option(verb, argc, argv, ":jH:", options)) != -1) {
-        if (c == '?')
-            return CLI_USAGE;
-        if (c == 'j')
-            json = true;
-        else
-            base = optarg;
-    }
-    if (optind < argc)
-        return cli_usage(verb, "takes no argument: %s", argv[optind]);
-    r = cli_http_open(base, &http);
-    if (r != 0)
-        return r;
-    r = cli_http_json(http, "/api/v1/streams", &root);
-    if (r == 0 && json)
-        r = json_dumpf(root, stdout, JSON_INDENT(2)) != 0 || puts("") < 0 ? CLI_FAILED : CLI_OK;
-    else if (r == 0)
-        r = print_streams(root);
-    json_decref(root);
-    cli_http_close(http);
-    return r;
+    return cli_answer(verb, argc, argv, "/api/v1/streams", print_streams);
 }
 
 const struct cli_verb cli_streams = {"streams", "list streams, events and bytes stored", help_text, run};
