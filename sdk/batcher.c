@@ -1,72 +1,8 @@
-#include "batcher.h"
+#include "batcher_impl.h"
 #include "alloc.h"
-#include "planted.h"
 
-#ifdef HRP_FAULTS
-bool hrs_plant_free_early;
-#endif
-
-#define NONE UINT64_MAX
 #define STEP_BYTES (1u << 20)               /* of one lane in one step, so that the connection gets its turn */
 #define MAX_GAP (UINT64_C(1) << 40)         /* a next_n further above its floor than this is damage, not a count */
-
-/* One event type in one lane. */
-struct track {
-    uint32_t type;
-    uint64_t expect_n;   /* every number below it went into a builder, or was published before this process looked */
-    uint64_t start_n;    /* expect_n at first sight: records below it are in batches already */
-    uint64_t limit_n;    /* every number below it is a record before the cursor, or a drop */
-    uint64_t next_seen;  /* limit_n to be, once drained up to the head that was taken after it */
-    uint64_t sealed_n;   /* every number below it is in the spool or was acknowledged */
-    uint64_t pin;        /* position of the oldest record in the builder, NONE */
-    uint64_t taken[HRS_LANE_REASONS]; /* drops that went into a builder */
-    bool seen;
-};
-
-struct lane_state {
-    struct hrs_lane *lane;
-    uint64_t cursor;     /* records before it are in builders or batches */
-    uint64_t pin;        /* oldest position pinned by a builder, NONE */
-    bool torn;           /* records were damaged: a number without a record may be one of them */
-    uint32_t n_tracks, cap_tracks;
-    struct track *tracks; /* in the lane's order of first use */
-    uint16_t index[HRS_MAX_TYPES]; /* type > track + 1 */
-};
-
-struct stream {          /* one event type: its builder */
-    struct hrp_builder *bld;
-    int64_t since_mono_ns; /* of its oldest row or drop; INT64_MAX: nothing to seal */
-};
-
-/* A sealed batch that is not yet safe: on success of its put its marks move floors and tails. */
-struct mark {
-    struct lane_state *ls;
-    uint32_t track;
-    uint64_t floor_n, pin, reported[HRS_LANE_REASONS];
-};
-struct seal {
-    struct seal *next;
-    uint64_t id;
-    uint32_t type, n_bytes;
-    uint8_t *bytes;      /* until the spool has taken it */
-    bool in_spool;
-    uint32_t n_marks;
-    struct mark marks[];
-};
-
-struct hrs_batcher {
-    struct hrs_inc *inc;
-    struct hrs_spool *sp;
-    struct hrs_batch_limits lim;
-    bool live;
-    int64_t now_mono_ns;
-    struct lane_state **lanes;
-    uint32_t n_lanes, cap_lanes;
-    struct stream streams[HRS_MAX_TYPES];
-    uint16_t used[HRS_MAX_TYPES]; /* types with a builder */
-    uint32_t n_used;
-    struct seal *first, *last;    /* in order of sealing */
-};
 
 int hrs_batcher_new(struct hrs_inc *inc, struct hrs_spool *sp, const struct hrs_batch_limits *lim, bool live, struct hrs_batcher **ret)
 {
@@ -276,7 +212,7 @@ static uint64_t trailing_end(const struct hrs_batcher *b, const struct lane_stat
     return explained(ls, t, why) >= t->limit_n - t->expect_n ? t->limit_n : t->limit_n - 1;
 }
 
-static int add_trailing(struct hrs_batcher *b, uint32_t type)
+int hrs_bt_add_trailing(struct hrs_batcher *b, uint32_t type)
 {
     for (uint32_t i = 0; i < b->n_lanes; i++) {
         struct lane_state *ls = b->lanes[i];
@@ -286,153 +222,6 @@ static int add_trailing(struct hrs_batcher *b, uint32_t type)
 
         if (r == HR_EFULL)
             return 0; /* the next batch takes the rest */
-        if (r != 0)
-            return r;
-    }
-    return 0;
-}
-
-/* ---- sealing ---- */
-
-/* What a lane may free: all before the oldest record in a builder or in a batch that is not safe yet. */
-static void lane_release(struct hrs_batcher *b, struct lane_state *ls)
-{
-    uint64_t tail = ls->pin != NONE ? ls->pin : ls->cursor;
-
-    for (const struct seal *s = hrs_plant_free_early ? NULL : b->first; s != NULL; s = s->next)
-        for (uint32_t i = 0; i < s->n_marks; i++)
-            if (s->marks[i].ls == ls && s->marks[i].pin < tail)
-                tail = s->marks[i].pin;
-    if (tail != hrs_lane_tail(ls->lane))
-        hrs_lane_free(ls->lane, tail);
-}
-
-static void seal_done(struct hrs_batcher *b, struct seal *s)
-{
-    b->first = s->next;
-    if (b->first == NULL)
-        b->last = NULL;
-    for (uint32_t i = 0; i < s->n_marks; i++) {
-        struct mark *m = &s->marks[i];
-
-        hrs_lane_set_floor(m->ls->lane, s->type, m->floor_n, m->reported);
-    }
-    for (uint32_t i = 0; i < s->n_marks; i++)
-        lane_release(b, s->marks[i].ls);
-    hrp_free(s);
-}
-
-static int give_to_spool(struct hrs_batcher *b, struct seal *s)
-{
-    struct hrp_batch_head head;
-    int r = hrp_batch_head_read(s->bytes, s->n_bytes, &hrp_limits_default, &head);
-
-    if (r != 0)
-        return r;
-    r = hrs_spool_add(b->sp, b->inc, &head, &s->bytes, s->n_bytes);
-    hrp_batch_head_fini(&head);
-    if (r != 0)
-        return r;
-    s->in_spool = true;
-    for (uint32_t i = 0; i < s->n_marks; i++)
-        s->marks[i].ls->tracks[s->marks[i].track].sealed_n = s->marks[i].floor_n;
-    return 0;
-}
-
-/* Batches go to the spool in order, and become safe in order, so a floor never passes one that is not. */
-static bool push_seals(struct hrs_batcher *b)
-{
-    for (struct seal *s = b->first; s != NULL; s = s->next)
-        if (!s->in_spool && give_to_spool(b, s) != 0)
-            return false;
-    while (b->first != NULL && hrs_spool_safe(b->sp, b->inc, b->first->id))
-        seal_done(b, b->first);
-    return true;
-}
-
-static bool has_news(const struct track *t) { return t->expect_n > t->sealed_n || t->pin != NONE; }
-
-static uint32_t count_marks(const struct hrs_batcher *b, uint32_t type)
-{
-    uint32_t n = 0;
-
-    for (uint32_t i = 0; i < b->n_lanes; i++) {
-        const struct lane_state *ls = b->lanes[i];
-
-        n += ls->index[type] != 0 && has_news(&ls->tracks[ls->index[type] - 1]);
-    }
-    return n;
-}
-
-static void lane_find_pin(struct lane_state *ls)
-{
-    ls->pin = NONE;
-    for (uint32_t i = 0; i < ls->n_tracks; i++)
-        if (ls->tracks[i].pin < ls->pin)
-            ls->pin = ls->tracks[i].pin;
-}
-
-static void take_marks(struct hrs_batcher *b, struct seal *s)
-{
-    for (uint32_t i = 0; i < b->n_lanes; i++) {
-        struct lane_state *ls = b->lanes[i];
-        struct track *t = ls->index[s->type] != 0 ? &ls->tracks[ls->index[s->type] - 1] : NULL;
-        struct mark *m = &s->marks[s->n_marks];
-
-        if (t == NULL || !has_news(t))
-            continue;
-        s->n_marks++;
-        *m = (struct mark){.ls = ls, .track = (uint32_t)(t - ls->tracks), .floor_n = t->expect_n, .pin = t->pin};
-        memcpy(m->reported, t->taken, sizeof m->reported);
-        t->pin = NONE;
-        lane_find_pin(ls);
-    }
-}
-
-/* Seal one stream's builder. 0 also when there was nothing to seal; else nothing is lost: try again. A batch that finds no
- * room in the spool waits at the end of the list of seals. */
-static int seal(struct hrs_batcher *b, uint32_t type)
-{
-    struct stream *st = &b->streams[type];
-    struct hrp_buf buf = HRP_BUF_INIT;
-    struct seal *s;
-    uint8_t *fit;
-    int r = push_seals(b) ? add_trailing(b, type) : HR_EFULL; /* one batch that the spool has no room for is enough */
-
-    if (r == 0 && hrp_builder_empty(st->bld))
-        st->since_mono_ns = INT64_MAX; /* what was touched needs no batch: numbers lost in a reboot */
-    if (r != 0 || hrp_builder_empty(st->bld))
-        return r;
-    s = hrp_calloc(1, sizeof *s + count_marks(b, type) * sizeof s->marks[0]);
-    if (s == NULL)
-        return HR_ENOMEM;
-    s->id = b->inc->next_batch_id;
-    s->type = type;
-    r = hrp_builder_seal(st->bld, &b->inc->id, s->id, type, &buf);
-    if (r != 0) {
-        hrp_buf_fini(&buf);
-        hrp_free(s);
-        return r;
-    }
-    b->inc->next_batch_id++;
-    st->since_mono_ns = INT64_MAX;
-    fit = hrp_realloc(buf.p, buf.n);
-    s->bytes = fit != NULL ? fit : buf.p;
-    s->n_bytes = (uint32_t)buf.n;
-    take_marks(b, s);
-    *(b->last != NULL ? &b->last->next : &b->first) = s;
-    b->last = s;
-    for (uint32_t i = 0; hrs_plant_free_early && i < b->n_lanes; i++)
-        lane_release(b, b->lanes[i]);
-    return push_seals(b) ? 0 : HR_EFULL;
-}
-
-/* (2) Every builder that holds rows of this lane. */
-static int seal_lane(struct hrs_batcher *b, struct lane_state *ls)
-{
-    for (uint32_t i = 0; i < ls->n_tracks; i++) {
-        int r = ls->tracks[i].pin != NONE ? seal(b, ls->tracks[i].type) : 0;
-
         if (r != 0)
             return r;
     }
@@ -505,7 +294,7 @@ static int take_record(struct hrs_batcher *b, struct lane_state *ls, const struc
     r = take_row(b, ls, t, n, rec);
     if (r != HR_EFULL)
         return r;
-    r = seal(b, t->type);
+    r = hrs_bt_seal(b, t->type);
     return r == 0 ? take_row(b, ls, t, n, rec) : r;
 }
 
@@ -541,9 +330,9 @@ static bool drain(struct hrs_batcher *b, struct lane_state *ls, uint64_t head, u
         if (r != 0)
             return false;
         ls->cursor = at;
-        if (stream_full(b, rec.type) && seal(b, rec.type) != 0)
+        if (stream_full(b, rec.type) && hrs_bt_seal(b, rec.type) != 0)
             return false;
-        if (ls->pin != NONE && ls->cursor - ls->pin >= ls->lane->ring_bytes / 2 && seal_lane(b, ls) != 0)
+        if (ls->pin != NONE && ls->cursor - ls->pin >= ls->lane->ring_bytes / 2 && hrs_bt_seal_lane(b, ls) != 0)
             return false;
     }
     return true;
@@ -606,7 +395,7 @@ static void seal_due(struct hrs_batcher *b, struct hrs_step *ret)
 
         if (st->since_mono_ns == INT64_MAX)
             continue;
-        if ((b->now_mono_ns - st->since_mono_ns >= b->lim.age_ns || stream_full(b, b->used[i])) && seal(b, b->used[i]) != 0)
+        if ((b->now_mono_ns - st->since_mono_ns >= b->lim.age_ns || stream_full(b, b->used[i])) && hrs_bt_seal(b, b->used[i]) != 0)
             ret->stuck = true;
         if (st->since_mono_ns != INT64_MAX && st->since_mono_ns + b->lim.age_ns < ret->due_mono_ns)
             ret->due_mono_ns = st->since_mono_ns + b->lim.age_ns;
@@ -619,7 +408,7 @@ void hrs_batcher_step(struct hrs_batcher *b, int64_t now_mono_ns, struct hrs_ste
 {
     *ret = (struct hrs_step){.due_mono_ns = INT64_MAX};
     b->now_mono_ns = now_mono_ns;
-    if (!push_seals(b)) {
+    if (!hrs_bt_push_seals(b)) {
         ret->stuck = true;
         return;
     }
@@ -628,7 +417,7 @@ void hrs_batcher_step(struct hrs_batcher *b, int64_t now_mono_ns, struct hrs_ste
             ret->stuck = true;
     seal_due(b, ret);
     for (uint32_t i = 0; i < b->n_lanes; i++)
-        lane_release(b, b->lanes[i]);
+        hrs_bt_lane_release(b, b->lanes[i]);
 }
 
 /* All of one stream: also drops that did not fit into the first batch. */
@@ -639,7 +428,7 @@ static int seal_stream(struct hrs_batcher *b, uint32_t type)
 
     do {
         before = b->inc->next_batch_id;
-        r = seal(b, type);
+        r = hrs_bt_seal(b, type);
     } while (r == 0 && b->inc->next_batch_id != before);
     return r;
 }
@@ -647,7 +436,7 @@ static int seal_stream(struct hrs_batcher *b, uint32_t type)
 bool hrs_batcher_seal_all(struct hrs_batcher *b, int64_t now_mono_ns, uint64_t *ret_id)
 {
     struct hrs_step step = {0};
-    bool ok = push_seals(b);
+    bool ok = hrs_bt_push_seals(b);
 
     b->now_mono_ns = now_mono_ns;
     for (uint32_t i = 0; ok && i < b->n_lanes; i++)
@@ -655,7 +444,7 @@ bool hrs_batcher_seal_all(struct hrs_batcher *b, int64_t now_mono_ns, uint64_t *
     for (uint32_t i = 0; ok && i < b->n_used; i++)
         ok = seal_stream(b, b->used[i]) == 0;
     for (uint32_t i = 0; i < b->n_lanes; i++)
-        lane_release(b, b->lanes[i]);
+        hrs_bt_lane_release(b, b->lanes[i]);
     *ret_id = b->inc->next_batch_id;
     return ok;
 }
@@ -673,7 +462,7 @@ bool hrs_batcher_empty(const struct hrs_batcher *b)
         if (hrs_lane_look(ls->lane, &head) == 0 && (ls->cursor != head || ls->n_tracks != hrs_lane_n_opened(ls->lane)))
             return false;
         for (uint32_t k = 0; k < ls->n_tracks; k++)
-            if (has_news(&ls->tracks[k]) || trailing_end(b, ls, &ls->tracks[k]) > ls->tracks[k].expect_n)
+            if (hrs_bt_has_news(&ls->tracks[k]) || trailing_end(b, ls, &ls->tracks[k]) > ls->tracks[k].expect_n)
                 return false;
     }
     return true;
