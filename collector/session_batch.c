@@ -92,6 +92,18 @@ static struct ses_type *type_of(struct hrd_session *ses, const struct hrp_batch_
     return t;
 }
 
+/* What a decoded batch takes, roughly: its body, and an array for each column that is not constant. */
+static size_t decoded_bytes(const struct hrp_batch *batch)
+{
+    size_t n = batch->parts.envelope + batch->parts.raw + batch->parts.fields + batch->head.n_rows * sizeof(int64_t) +
+               batch->head.n_raw * sizeof *batch->raw;
+
+    for (uint32_t i = 0; batch->columns != NULL && i < hrp_schema_n_nodes(batch->schema); i++)
+        if (!batch->columns[i].constant)
+            n += batch->columns[i].n_values * sizeof(int64_t);
+    return n;
+}
+
 /* Takes bat: to the committer, or back with RETRY when there is no memory to decode it now. */
 static void ingest(struct hrd_session *ses, struct hrd_batch_msg *bat, const struct ses_type *t)
 {
@@ -111,7 +123,7 @@ static void ingest(struct hrd_session *ses, struct hrd_batch_msg *bat, const str
         ses->counters->batches_undecodable++;
     bat->msg.n_bytes = bat->n_bytes + bat->aside_bytes.n + bat->n_asides * sizeof *bat->asides;
     if (bat->batch != NULL)
-        bat->msg.n_bytes += bat->batch->parts.envelope + bat->batch->parts.raw + bat->batch->parts.fields;
+        bat->msg.n_bytes += decoded_bytes(bat->batch);
     ses->in_flight_bytes += bat->frame_bytes;
     ses_submit(ses, &bat->msg, true);
 }
