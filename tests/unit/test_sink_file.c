@@ -259,7 +259,8 @@ static void write_half(struct fixture *f, uint64_t from, uint64_t to)
     snprintf(path, sizeof path, "%s/.%.8s-%020llu-%020llu.ndjson.tmp", folder, generation, (unsigned long long)from, (unsigned long long)to);
     file = fopen(path, "w");
     assert_non_null(file);
-    fputs("{\"offset\":0,\"event_time\":\"half a li", file);
+    for (unsigned i = 0; i < 1000; i++) /* longer than what will take its place */
+        fputs("{\"offset\":0,\"event_time\":\"half a li", file);
     fclose(file);
 }
 
@@ -345,6 +346,7 @@ static void test_2_and_3_crash_after_the_rename(void **state)
 
     for (unsigned round = 0; round < 6; round++) {
         commit(f, 40, round * 3);
+        f->settings.max_rows = 7 + round * 3; /* a new plan would end elsewhere */
         die_after(f, round);
     }
     deliver_all(f);
