@@ -75,7 +75,7 @@ void puts_do(struct puts_kit *p)
     if (!p->dead)
         must(p->log->ops->commit(p->log, &puts->group) == 0, "commit");
     p->n_written += !p->dead;
-    puts->commit = 1;
+    puts->commit = !p->dead;
     msg->type = HRD_MSG_PUTS_DONE;
     must(hrd_mailbox_send(msg->reply, &msg) == 0, "nobody waits for the answer");
 }

@@ -11,7 +11,7 @@ struct puts_kit {
     struct hrd_mailbox inbox;            /* for cfg.committer */
     struct hrd_log *log;                 /* borrowed */
     struct hrd_msgs waiting;
-    bool dead;                           /* says "durable" and writes nothing: the process has ended, but for its threads */
+    bool dead;                           /* writes nothing and says so: who waits can do nothing more, as if the process had ended */
     unsigned n_written;
 };
 void puts_open(struct puts_kit *p, struct hrd_log *log);

@@ -1,7 +1,7 @@
 /* The sink's shell and the file sink: a crash at each point leaves neither hole nor duplicate. Promises are those of sink.h.
  *
  * Where a crash leaves the disk in a state that can be written down (an intent, half a temp file), the test writes it down
- * and starts there; a crash before a write is played by a committer that says "durable" and writes nothing. */
+ * and starts there; a crash before a write is played by a committer that writes nothing more. */
 #include "sinks/sink_impl.h"
 #include "alloc.h"
 #include "commit_kit.h"
