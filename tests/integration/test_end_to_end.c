@@ -507,24 +507,31 @@ static int dial(uint16_t port)
     return fd;
 }
 
+/* Reads to the end of the connection, which must be an orderly one: what was said could be read. */
+static void must_say(int fd, const char *what)
+{
+    char answer[4096];
+    ssize_t n, all = 0;
+
+    while ((n = read(fd, answer + all, sizeof answer - (size_t)all)) > 0)
+        all += n;
+    assert_int_equal(n, 0);
+    assert_true(all > 12);
+    assert_memory_equal(answer, "HR", 2);
+    assert_non_null(memmem(answer, (size_t)all, what, strlen(what)));
+}
+
 /* Somebody who speaks another protocol is told so and let go; the others notice nothing. */
 static void strangers_are_turned_away(void **state)
 {
     struct test_daemon *d = *state;
     struct producer p;
-    char answer[4096];
-    ssize_t n, all = 0;
     int fd;
 
     assert_int_equal(test_daemon_start(d), 0);
     fd = dial(d->ingest_port);
     assert_int_equal(write(fd, "GET / HTTP/1.1\r\n\r\n", 18), 18);
-    while ((n = read(fd, answer + all, sizeof answer - (size_t)all)) > 0)
-        all += n;
-    assert_int_equal(n, 0); /* closed, not reset: what was said could be read */
-    assert_true(all > 12);
-    assert_memory_equal(answer, "HR", 2);
-    assert_non_null(memmem(answer, (size_t)all, "not a frame", 11));
+    must_say(fd, "not a frame");
     close(fd);
 
     producer_open(&p, d, NULL);
@@ -535,13 +542,30 @@ static void strangers_are_turned_away(void **state)
     check_ledger(&p, d);
 }
 
+static void one_too_many_is_told_and_a_silent_one_holds_no_stop(void **state)
+{
+    static const char *const args[] = {"--max-sessions", "1", "--workers", "1", NULL};
+    struct test_daemon *d = *state;
+    int silent, other;
+
+    d->args = args;
+    assert_int_equal(test_daemon_start(d), 0);
+    silent = dial(d->ingest_port);
+    other = dial(d->ingest_port);
+    must_say(other, "max_sessions");
+    close(other);
+    exited_in_order(test_daemon_stop(d, SIGTERM));
+    must_say(silent, "the collector stops");
+    close(silent);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(rows_of_many_threads_and_types), T(raw_rows_are_in_quarantine_with_their_reason), T(once_though_the_daemon_is_killed),
         T(sigterm_drains_while_rows_arrive), T(a_second_daemon_on_the_same_folder_is_refused), T(a_port_in_use_is_named),
-        T(options_from_yaml), T(strangers_are_turned_away),
+        T(options_from_yaml), T(strangers_are_turned_away), T(one_too_many_is_told_and_a_silent_one_holds_no_stop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
