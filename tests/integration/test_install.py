@@ -47,6 +47,13 @@ class Install(unittest.TestCase):
         self.assertIn("hr_open", names)
         self.assertEqual([n for n in names if not n.startswith("hr_")], [])
 
+    def test_the_static_library_defines_its_api_only(self):
+        if FLAGS:
+            self.skipTest("built with " + FLAGS)
+        names = [line.split()[-1] for line in run("nm", "-g", "--defined-only", os.path.join(os.path.dirname(self.so), "libheadrace.a")).splitlines() if " " in line]
+        self.assertIn("hr_open", names)
+        self.assertEqual([n for n in names if not n.startswith("hr_")], [])
+
     def test_needs_what_it_says(self):
         dynamic = run("readelf", "-d", self.so)
         self.assertIn("Library soname: [libheadrace.so.1]", dynamic)
