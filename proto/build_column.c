@@ -347,6 +347,6 @@ int hrp_bcol_add_instance(struct hrp_builder *b, struct bcol *c)
     if (r == 1)
         return 0;
     c->now.n_values++;
-    b->weight += (uint64_t)SLOT_WEIGHT * c->n_used;
+    b->weight += (uint64_t)SLOT_WEIGHT * c->n_used + (c->node->end - c->node->id); /* readers count all fields of an instance */
     return 0;
 }

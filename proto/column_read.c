@@ -239,6 +239,6 @@ int hrp_column_values_get(struct hrp_reader *r, struct hrp_arena *a, struct hrp_
     c->u64 = c->node->phys == HRP_PHYS_U64 ? array : NULL;
     c->f64 = c->node->phys == HRP_PHYS_F64 ? array : NULL;
     c->f32 = c->node->phys == HRP_PHYS_F32 ? array : NULL;
-    *ret_expanded = c->n_values + strings;
+    *ret_expanded = (uint64_t)8 * c->n_values + strings;
     return res;
 }

@@ -29,6 +29,7 @@ headrace_test(unit_column unit SOURCES unit/test_column.c LIBS hrp)
 headrace_test(unit_batch unit SOURCES unit/test_batch.c LIBS test_batches)
 headrace_test(unit_batch_limits unit SOURCES unit/test_batch_limits.c LIBS test_batches)
 headrace_test(unit_vectors unit SOURCES unit/test_vectors.c LIBS test_schemas)
+headrace_test(property_batch_full property SOURCES property/test_batch_full.c LIBS test_batches)
 headrace_test(property_batch property SOURCES property/test_batch.c LIBS test_batches PkgConfig::JANSSON)
 
 # schemas and JSON
