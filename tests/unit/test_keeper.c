@@ -391,6 +391,53 @@ static void test_a_damaged_profile_is_read_again_from_the_blocks(void **state)
     check_all(l);
 }
 
+/* As after blocks were merged: of one block, some offsets are in a stored profile, others not. */
+static void test_the_rest_of_a_block_is_read(void **state)
+{
+    struct lives *l = *state;
+    struct hrd_range some = {20, 30};
+    uint8_t key[HRD_PROFILE_KEY_BYTES];
+    struct hrp_buf value = HRP_BUF_INIT;
+    const struct hrd_read_block *blk;
+    struct hrd_block_head part;
+    struct hrd_profile *prof;
+    struct hrd_reader *reader;
+    struct hrd_group g;
+    struct hrd_gap gap;
+
+    commit(l, 100, 0, true);
+    assert_int_equal(hrd_reader_open(l->ck.log, l->ck.reg, l->ck.stream_id, 0, &reader), 0);
+    assert_int_equal(hrd_reader_next(reader, &blk, &gap), 1);
+    part = blk->head;
+    part.first_offset = 20;
+    part.n_rows = 10;
+    part.selection = &some;
+    part.n_selection = 1;
+    assert_int_equal(hrd_profile_new(l->ck.stream_id, l->ck.schema_id, hrd_profile_minute(part.receive_time_ns), &prof), 0);
+    assert_int_equal(hrd_profile_add(prof, &part, blk->batch), 0);
+    hrd_reader_free(reader);
+    hrd_group_init(&g);
+    hrd_profile_put(&value, prof);
+    hrd_profile_key('m', prof->stream_id, prof->minute, prof->schema_id, key);
+    hrd_group_put(&g, HRD_CF_PROFILES, key, sizeof key, value.p, value.n);
+    hrp_buf_clear(&value);
+    hrd_ranges_put(&value, &prof->offsets);
+    hrd_profiled_key(prof->stream_id, key);
+    hrd_group_put(&g, HRD_CF_PROFILES, key, HRD_PROFILED_KEY_BYTES, value.p, value.n);
+    assert_int_equal(l->ck.log->ops->commit(l->ck.log, &g), 0);
+    hrd_group_fini(&g);
+    hrp_buf_fini(&value);
+    hrd_profile_free(prof);
+
+    start(l);
+    puts_until(&l->puts, all_contained, l);
+    hrd_profile_set_free(l->set);
+    l->set = NULL;
+    stop(l);
+    assert_int_equal(check_sets(l), 100);
+    check_all(l);
+}
+
 static void query_free(struct hrd_msg *msg)
 {
     hrd_profile_set_free(((struct hrd_query_msg *)msg)->profiles);
@@ -528,6 +575,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_late_rows_join_a_stored_minute, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_damaged_set_is_counted_anew, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_damaged_profile_is_read_again_from_the_blocks, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_rest_of_a_block_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_question_is_answered_from_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_life_loses_or_doubles_a_row, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_double_count_is_seen, setup, teardown),
