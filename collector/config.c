@@ -19,8 +19,10 @@ struct option {
 };
 static const struct option options[] = {
 #define HRD_TEXT(name, def, sentence) {#name, TEXT, offsetof(struct hrd_config, name), def, 0, 0, 0, sentence},
-#define HRD_BYTES(name, def, least, most, sentence) {#name, BYTES, offsetof(struct hrd_config, name), NULL, def, least, most, sentence},
-#define HRD_COUNT(name, def, least, most, sentence) {#name, COUNT, offsetof(struct hrd_config, name), NULL, def, least, most, sentence},
+#define HRD_BYTES(name, def, least, most, sentence)                                                                                \
+    {#name, BYTES, offsetof(struct hrd_config, name), NULL, def, least, most, sentence},
+#define HRD_COUNT(name, def, least, most, sentence)                                                                                \
+    {#name, COUNT, offsetof(struct hrd_config, name), NULL, def, least, most, sentence},
 #define HRD_BOOL(name, def, sentence) {#name, BOOL, offsetof(struct hrd_config, name), NULL, def, 0, 1, sentence},
 #include "options.def"
 #undef HRD_TEXT

@@ -19,8 +19,8 @@ struct source {
 
 static int fail(const struct source *src, const yaml_node_t *node, int code, const char *key, const char *what)
 {
-    return hr_error_set(src->err, code, "%.200s:%zu:%zu: %.60s%s%s", src->path, node->start_mark.line + 1, node->start_mark.column + 1,
-                        key, key[0] != '\0' ? ": " : "", what);
+    return hr_error_set(src->err, code, "%.200s:%zu:%zu: %.60s%s%s", src->path, node->start_mark.line + 1,
+                        node->start_mark.column + 1, key, key[0] != '\0' ? ": " : "", what);
 }
 
 /* A scalar's text; NULL: it is none, or holds a NUL. */
@@ -32,7 +32,8 @@ static const char *text_of(const yaml_node_t *node)
 }
 
 /* Calls fn for each pair of a mapping; a key that is there twice is refused. */
-static int each_pair(struct source *src, const yaml_node_t *map, int (*fn)(struct source *src, void *arg, const char *key, const yaml_node_t *value), void *arg)
+static int each_pair(struct source *src, const yaml_node_t *map,
+                     int (*fn)(struct source *src, void *arg, const char *key, const yaml_node_t *value), void *arg)
 {
     const yaml_node_pair_t *pairs = map->data.mapping.pairs.start, *end = map->data.mapping.pairs.top;
     int r = 0;
@@ -153,8 +154,8 @@ static int parse_error(const struct source *src, const yaml_parser_t *p)
 {
     if (p->error == YAML_MEMORY_ERROR)
         return hr_error_set(src->err, HR_ENOMEM, "%.200s: %s", src->path, hr_strerror(HR_ENOMEM));
-    return hr_error_set(src->err, HR_EINVAL, "%.200s:%zu:%zu: not YAML: %s", src->path, p->problem_mark.line + 1, p->problem_mark.column + 1,
-                        p->problem != NULL ? p->problem : "?");
+    return hr_error_set(src->err, HR_EINVAL, "%.200s:%zu:%zu: not YAML: %s", src->path, p->problem_mark.line + 1,
+                        p->problem_mark.column + 1, p->problem != NULL ? p->problem : "?");
 }
 
 static int read_document(struct source *src)

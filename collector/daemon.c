@@ -85,7 +85,8 @@ static void end_workers(struct daemon *d)
     d->workers_told = true;
     uv_timer_stop(&d->drain);
     if (d->n_drained < d->n_workers)
-        hrd_slog(HRD_WARN, "drain_ended", "why=%s drain_ms=%llu", "some batches were still under way", (unsigned long long)d->cfg->drain_ms);
+        hrd_slog(HRD_WARN, "drain_ended", "why=%s drain_ms=%llu", "some batches were still under way",
+                 (unsigned long long)d->cfg->drain_ms);
     tell_workers(d, HRD_MSG_STOP);
     if (d->n_workers == 0)
         close_api(d);
@@ -125,7 +126,8 @@ static void on_signal(uv_signal_t *h, int sig)
 {
     struct daemon *d = h->data;
 
-    hrd_slog(HRD_INFO, "stopping", "signal=%s drain_ms=%llu", sig == SIGTERM ? "SIGTERM" : "SIGINT", (unsigned long long)d->cfg->drain_ms);
+    hrd_slog(HRD_INFO, "stopping", "signal=%s drain_ms=%llu", sig == SIGTERM ? "SIGTERM" : "SIGINT",
+             (unsigned long long)d->cfg->drain_ms);
     uv_signal_stop(&d->sigterm);
     uv_signal_stop(&d->sigint);
     begin_stop(d);
@@ -214,7 +216,8 @@ static void raise_fd_limit(void)
 
 static int start_store(struct daemon *d, struct hr_error *err)
 {
-    struct hrd_committer_cfg cfg = {.group_bytes = d->cfg->group, .horizon_ns = (int64_t)d->cfg->horizon_days * 86400 * INT64_C(1000000000)};
+    struct hrd_committer_cfg cfg = {.group_bytes = d->cfg->group,
+                                    .horizon_ns = (int64_t)d->cfg->horizon_days * 86400 * INT64_C(1000000000)};
     struct hrd_log_damage damage;
     char generation[33], *real = realpath(d->cfg->data_dir, NULL); /* the folder may be a link to a larger disk */
     int r = hrd_log_rocksdb_open(real != NULL ? real : d->cfg->data_dir, d->cfg->sync, &d->log, &damage, err);
@@ -244,7 +247,8 @@ static int start_readers(struct daemon *d, struct hr_error *err)
 {
     struct hrd_mailbox *committer = hrd_committer_inbox(d->committer_thread);
     struct hrd_keeper_cfg keeper = {.log = d->log, .registry = d->registry, .committer = committer};
-    struct hrd_sinks_cfg sinks = {.log = d->log, .registry = d->registry, .committer = committer, .sinks = d->cfg->sinks, .n_sinks = d->cfg->n_sinks};
+    struct hrd_sinks_cfg sinks = {
+        .log = d->log, .registry = d->registry, .committer = committer, .sinks = d->cfg->sinks, .n_sinks = d->cfg->n_sinks};
     int r = hrd_keeper_start(&keeper, &d->keeper, err);
 
     return r == 0 ? hrd_sinks_start(&sinks, &d->sinks, err) : r;
@@ -262,8 +266,11 @@ static unsigned count_workers(const struct hrd_config *cfg)
 static int start_workers(struct daemon *d, struct hr_error *err)
 {
     unsigned n = count_workers(d->cfg);
-    struct hrd_worker_cfg cfg = {.session = &d->session, .main = &d->inbox, .committer = hrd_committer_inbox(d->committer_thread),
-                                 .keeper = hrd_keeper_inbox(d->keeper), .max_sessions = (unsigned)((d->cfg->max_sessions + n - 1) / n)};
+    struct hrd_worker_cfg cfg = {.session = &d->session,
+                                 .main = &d->inbox,
+                                 .committer = hrd_committer_inbox(d->committer_thread),
+                                 .keeper = hrd_keeper_inbox(d->keeper),
+                                 .max_sessions = (unsigned)((d->cfg->max_sessions + n - 1) / n)};
     int r = 0;
 
     d->session = hrd_session_cfg_default;
@@ -294,9 +301,21 @@ static int cut_hosts(struct daemon *d, struct hr_error *err)
     return 0;
 }
 
+static const char *open_bracket(const char *host) { return strchr(host, ':') != NULL ? "[" : ""; }
+static const char *close_bracket(const char *host) { return strchr(host, ':') != NULL ? "]" : ""; }
+
+static void say_listening(const struct daemon *d, const char *host)
+{
+    const char *api = d->api_host;
+
+    hrd_slog(HRD_INFO, "listening", "ingest=headrace://%s%s%s:%u http=http://%s%s%s:%u/", open_bracket(host), host,
+             close_bracket(host), hrd_listener_port(d->listener), open_bracket(api), api, close_bracket(api), hrd_api_port(d->api));
+}
+
 static int start_doors(struct daemon *d, struct hr_error *err)
 {
-    struct hrd_api_cfg api = {.host = d->api_host, .hosts = d->hosts, .log = d->log, .registry = d->registry, .keeper = d->keeper, .sinks = d->sinks};
+    struct hrd_api_cfg api = {
+        .host = d->api_host, .hosts = d->hosts, .log = d->log, .registry = d->registry, .keeper = d->keeper, .sinks = d->sinks};
     char host[64];
     uint16_t port;
     int r = cut_hosts(d, err);
@@ -314,8 +333,7 @@ static int start_doors(struct daemon *d, struct hr_error *err)
     if (r == 0)
         r = hrd_listener_open(&d->loop, host, port, d->workers, d->n_workers, &d->listener, err);
     if (r == 0)
-        hrd_slog(HRD_INFO, "listening", "ingest=headrace://%s:%u http=http://%s:%u/", host, hrd_listener_port(d->listener), d->api_host,
-                 hrd_api_port(d->api));
+        say_listening(d, host);
     return r;
 }
 

@@ -35,7 +35,8 @@ static void hand_over(struct hrd_listener *lis, int fd, const struct sockaddr_st
     }
     m->fd = fd;
     uv_ip_name((const struct sockaddr *)from, ip, sizeof ip);
-    snprintf(m->peer, sizeof m->peer, from->ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", ip, ntohs(in6->sin6_port)); /* the port has the same place in both */
+    /* the port has the same place in both families */
+    snprintf(m->peer, sizeof m->peer, from->ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", ip, ntohs(in6->sin6_port));
     msg = &m->msg;
     if (hrd_mailbox_send(hrd_worker_inbox(lis->workers[lis->next]), &msg) != 0)
         hrd_msg_free(msg);

@@ -158,7 +158,8 @@ void *ses_unpack(struct hrd_session *ses, const ProtobufCMessageDescriptor *d, c
     int r = hrp_msg_unpack(d, f->payload, f->n_bytes, cap_bytes, &msg);
 
     if (r != 0)
-        ses_fail(ses, r == HR_ECORRUPT ? HR_EPROTO : r, "%s: %s", d->short_name, r == HR_ECORRUPT ? "not a message of its type" : hr_strerror(r));
+        ses_fail(ses, r == HR_ECORRUPT ? HR_EPROTO : r, "%s: %s", d->short_name,
+                 r == HR_ECORRUPT ? "not a message of its type" : hr_strerror(r));
     return msg;
 }
 
@@ -172,7 +173,8 @@ static void welcome(struct hrd_session *ses)
 {
     Headrace__Wire__Welcome m = HEADRACE__WIRE__WELCOME__INIT;
 
-    m.has_protocol = m.has_store_generation = m.has_window_bytes = m.has_max_frame_bytes = m.has_server_time_ns = m.has_memory_only = true;
+    m.has_protocol = m.has_store_generation = m.has_window_bytes = m.has_max_frame_bytes = m.has_server_time_ns =
+        m.has_memory_only = true;
     m.protocol = HRP_PROTOCOL_VERSION;
     m.store_generation = ses_bytes(&ses->cfg->generation, sizeof ses->cfg->generation);
     m.window_bytes = ses->cfg->window_bytes;
@@ -191,8 +193,10 @@ static void on_hello(struct hrd_session *ses, const struct hrp_frame *f)
         return;
     if (ses->state != HRD_SESSION_HELLO)
         ses_fail(ses, HR_EPROTO, "a second Hello");
-    else if (!m->has_protocol_min || !m->has_protocol_max || m->protocol_min > HRP_PROTOCOL_VERSION || m->protocol_max < HRP_PROTOCOL_VERSION)
-        ses_fail(ses, HR_EVERSION, "Hello: protocol %u to %u; this collector speaks %d", m->protocol_min, m->protocol_max, HRP_PROTOCOL_VERSION);
+    else if (!m->has_protocol_min || !m->has_protocol_max || m->protocol_min > HRP_PROTOCOL_VERSION ||
+             m->protocol_max < HRP_PROTOCOL_VERSION)
+        ses_fail(ses, HR_EVERSION, "Hello: protocol %u to %u; this collector speaks %d", m->protocol_min, m->protocol_max,
+                 HRP_PROTOCOL_VERSION);
     else {
         ses->state = HRD_SESSION_READY;
         welcome(ses);
@@ -273,7 +277,8 @@ static void bad_frame(struct hrd_session *ses, int code, const uint8_t *head)
 /* (1) The type is known after four bytes: nothing else is collected before Hello. */
 static bool may_come(struct hrd_session *ses, const uint8_t *p, size_t n)
 {
-    if (ses->state != HRD_SESSION_HELLO || n < 4 || p[3] == HRP_FRAME_HELLO || p[0] != 'H' || p[1] != 'R' || p[2] != HRP_PROTOCOL_VERSION)
+    if (ses->state != HRD_SESSION_HELLO || n < 4 || p[3] == HRP_FRAME_HELLO || p[0] != 'H' || p[1] != 'R' ||
+        p[2] != HRP_PROTOCOL_VERSION)
         return true;
     ses_fail(ses, HR_EPROTO, "a frame of type %u before Hello", p[3]);
     return false;
@@ -372,7 +377,8 @@ int64_t hrd_session_deadline(const struct hrd_session *ses)
         return ses->opened_mono_ns + ses->cfg->handshake_ns;
     if (ses->state != HRD_SESSION_READY)
         return INT64_MAX;
-    return ses->ping_sent_mono_ns != 0 ? ses->ping_sent_mono_ns + ses->cfg->ping_timeout_ns : ses->heard_mono_ns + ses->cfg->ping_after_ns;
+    return ses->ping_sent_mono_ns != 0 ? ses->ping_sent_mono_ns + ses->cfg->ping_timeout_ns
+                                       : ses->heard_mono_ns + ses->cfg->ping_after_ns;
 }
 
 struct hrd_msg *hrd_session_take(struct hrd_session *ses) { return hrd_msgs_take(&ses->msgs); }

@@ -47,7 +47,8 @@ void hrd_session_lost(struct hrd_session *ses, const char *why); /* the socket h
 
 /* ---- what it wants ---- */
 struct hrd_msg *hrd_session_take(struct hrd_session *ses);   /* next message for the committer, owned by the caller; NULL: none */
-struct hrp_buf *hrd_session_output(struct hrd_session *ses); /* bytes to write; whoever has written them removes them from its front */
+struct hrp_buf *
+hrd_session_output(struct hrd_session *ses); /* bytes to write; whoever has written them removes them from its front */
 int64_t hrd_session_deadline(const struct hrd_session *ses); /* monotonic; INT64_MAX: none */
 enum hrd_session_state hrd_session_state(const struct hrd_session *ses);
 uint64_t hrd_session_id(const struct hrd_session *ses);

@@ -158,7 +158,8 @@ void ses_on_batch(struct hrd_session *ses, const struct hrp_frame *f)
 
 /* ---- reports ---- */
 
-static bool position(struct hrd_session *ses, const struct ses_inc *inc, const Headrace__Wire__Report__Position *p, struct hrd_position *ret)
+static bool position(struct hrd_session *ses, const struct ses_inc *inc, const Headrace__Wire__Report__Position *p,
+                     struct hrd_position *ret)
 {
     const struct ses_type *t = ses_type(inc, p->type_id);
 
@@ -167,11 +168,12 @@ static bool position(struct hrd_session *ses, const struct ses_inc *inc, const H
         return false;
     }
     if (p->next == 0 || p->next > HRD_N_MAX || p->floor > p->next) {
-        ses_fail(ses, HR_EPROTO, "Report: type %u, lane %u: next %llu, floor %llu", p->type_id, p->lane, (unsigned long long)p->next,
-                 (unsigned long long)p->floor);
+        ses_fail(ses, HR_EPROTO, "Report: type %u, lane %u: next %llu, floor %llu", p->type_id, p->lane,
+                 (unsigned long long)p->next, (unsigned long long)p->floor);
         return false;
     }
-    *ret = (struct hrd_position){.stream_id = t->stream_id, .lane = p->lane, .next = p->next, .floor = p->floor != 0 ? p->floor : 1};
+    *ret =
+        (struct hrd_position){.stream_id = t->stream_id, .lane = p->lane, .next = p->next, .floor = p->floor != 0 ? p->floor : 1};
     return true;
 }
 

@@ -64,7 +64,8 @@ static bool announce_ok(struct hrd_session *ses, const Headrace__Wire__Announce 
         ses_fail(ses, HR_EPROTO, "Announce: incarnation and producer have 16 bytes");
     else if (ses->n_incs >= ses->cfg->max_incarnations && !announced(ses, m->incarnation.data))
         ses_fail(ses, HR_ELIMIT, "Announce: more than %u incarnations on one connection", ses->cfg->max_incarnations);
-    return ses->state == HRD_SESSION_READY && name_ok(ses, "app", m->app) && name_ok(ses, "app_version", m->app_version) && name_ok(ses, "host", m->host);
+    return ses->state == HRD_SESSION_READY && name_ok(ses, "app", m->app) && name_ok(ses, "app_version", m->app_version) &&
+           name_ok(ses, "host", m->host);
 }
 
 static struct hrd_announce_msg *announce_msg(const Headrace__Wire__Announce *m)
@@ -169,7 +170,8 @@ static struct ses_type *add_type(struct hrd_session *ses, struct ses_inc *inc, u
     struct ses_type *types;
 
     if (inc->n_types >= ses->cfg->max_types || ses->n_all_types >= ALL_TYPES) {
-        ses_fail(ses, HR_ELIMIT, "SchemaOffer: more than %u types of an incarnation, or %u of a connection", ses->cfg->max_types, ALL_TYPES);
+        ses_fail(ses, HR_ELIMIT, "SchemaOffer: more than %u types of an incarnation, or %u of a connection", ses->cfg->max_types,
+                 ALL_TYPES);
         return NULL;
     }
     types = grow(inc->types, inc->n_types, &inc->cap_types, sizeof *types);
@@ -185,7 +187,8 @@ static struct ses_type *add_type(struct hrd_session *ses, struct ses_inc *inc, u
     return &inc->types[at];
 }
 
-static void verdict(struct hrd_session *ses, const struct hrp_id *incarnation, const struct ses_type *t, Headrace__Wire__SchemaVerdict__Code code)
+static void verdict(struct hrd_session *ses, const struct hrp_id *incarnation, const struct ses_type *t,
+                    Headrace__Wire__SchemaVerdict__Code code)
 {
     Headrace__Wire__SchemaVerdict m = HEADRACE__WIRE__SCHEMA_VERDICT__INIT;
 
@@ -339,7 +342,8 @@ static void look_at(struct hrd_session *ses, const Headrace__Wire__SchemaOffer *
 
 void ses_on_offer(struct hrd_session *ses, const struct hrp_frame *f)
 {
-    Headrace__Wire__SchemaOffer *m = ses_unpack(ses, &headrace__wire__schema_offer__descriptor, f, 2 * (size_t)ses->cfg->lim->schema_bytes);
+    Headrace__Wire__SchemaOffer *m =
+        ses_unpack(ses, &headrace__wire__schema_offer__descriptor, f, 2 * (size_t)ses->cfg->lim->schema_bytes);
 
     if (m == NULL)
         return;
@@ -351,7 +355,8 @@ void ses_on_offer(struct hrd_session *ses, const struct hrp_frame *f)
 
 void ses_on_verdict(struct hrd_session *ses, const struct hrd_offer_msg *off)
 {
-    struct ses_inc *inc = ses->state != HRD_SESSION_CLOSED ? ses_inc(ses, "SchemaVerdict", off->incarnation.b, sizeof off->incarnation.b) : NULL;
+    struct ses_inc *inc =
+        ses->state != HRD_SESSION_CLOSED ? ses_inc(ses, "SchemaVerdict", off->incarnation.b, sizeof off->incarnation.b) : NULL;
     struct ses_type *t = inc != NULL ? ses_type(inc, off->type_id) : NULL;
 
     if (t == NULL)
@@ -365,7 +370,8 @@ void ses_on_verdict(struct hrd_session *ses, const struct hrd_offer_msg *off)
         t->schema = hrd_registry_schema(ses->cfg->registry, off->schema_id);
         if (t->schema == NULL && off->schema != NULL)
             t->schema = hrp_schema_ref(off->schema);
-        verdict(ses, &inc->id, t, off->known ? HEADRACE__WIRE__SCHEMA_VERDICT__CODE__KNOWN : HEADRACE__WIRE__SCHEMA_VERDICT__CODE__LEARNED);
+        verdict(ses, &inc->id, t,
+                off->known ? HEADRACE__WIRE__SCHEMA_VERDICT__CODE__KNOWN : HEADRACE__WIRE__SCHEMA_VERDICT__CODE__LEARNED);
         return;
     }
     ses->counters->schemas_refused++;

@@ -36,7 +36,8 @@ static void collect(struct run *run)
         MUST_HOLD(run->n_gone == 0);
         MUST_HOLD(msg->session == 7);
         run->n_gone += msg->type == HRD_MSG_GONE;
-        if ((msg->type == HRD_MSG_BATCH || msg->type == HRD_MSG_OFFER || msg->type == HRD_MSG_REPORT) && run->n_waiting < MAX_WAITING)
+        if ((msg->type == HRD_MSG_BATCH || msg->type == HRD_MSG_OFFER || msg->type == HRD_MSG_REPORT) &&
+            run->n_waiting < MAX_WAITING)
             run->waiting[run->n_waiting++] = msg;
         else
             hrd_msg_free(msg);

@@ -179,7 +179,8 @@ static uint64_t see_page(struct seen *s, uint16_t port, uint64_t from)
     uint64_t n_rows = 0;
     size_t n;
 
-    snprintf(path, sizeof path, "/api/v1/streams/t.%s/events?from=%llu&limit=%u", type_names[s->type], (unsigned long long)from, PAGE);
+    snprintf(path, sizeof path, "/api/v1/streams/t.%s/events?from=%llu&limit=%u", type_names[s->type], (unsigned long long)from,
+             PAGE);
     assert_int_equal(test_http_get(port, path, &body, &n), 200);
     for (line = strtok_r(body, "\n", &save); line != NULL; line = strtok_r(NULL, "\n", &save)) {
         json_t *row = json_loads(line, 0, NULL);

@@ -96,7 +96,8 @@ void kit_offer(struct session_kit *k, struct hrp_id inc, uint32_t type_id, const
     free(set);
 }
 
-void kit_batch_bytes(struct hrp_buf *out, struct hrp_id inc, uint32_t type_id, uint64_t batch_id, uint64_t first_n, uint32_t n_rows, uint32_t n_raw)
+void kit_batch_bytes(struct hrp_buf *out, struct hrp_id inc, uint32_t type_id, uint64_t batch_id, uint64_t first_n, uint32_t n_rows,
+                     uint32_t n_raw)
 {
     struct hrp_schema *schema = test_flight_schema();
     struct hrp_builder *b;
@@ -126,7 +127,8 @@ void kit_batch(struct session_kit *k, struct hrp_id inc, uint32_t type_id, uint6
     hrp_buf_fini(&b);
 }
 
-void kit_report(struct session_kit *k, struct hrp_id inc, uint64_t report_id, uint32_t type_id, uint64_t next, uint64_t floor, bool closing)
+void kit_report(struct session_kit *k, struct hrp_id inc, uint64_t report_id, uint32_t type_id, uint64_t next, uint64_t floor,
+                bool closing)
 {
     Headrace__Wire__Report m = HEADRACE__WIRE__REPORT__INIT;
     Headrace__Wire__Report__Position p = HEADRACE__WIRE__REPORT__POSITION__INIT, *ps[1] = {&p};

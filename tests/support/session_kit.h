@@ -31,9 +31,11 @@ void kit_announce(struct session_kit *k, struct hrp_id inc);
 /* The type Flight; whole: with its descriptor set. stream NULL: "Flight". */
 void kit_offer(struct session_kit *k, struct hrp_id inc, uint32_t type_id, const char *stream, bool whole);
 /* n_rows rows of Flight, numbers from first_n on, lane 0; n_raw raw ones after them. */
-void kit_batch_bytes(struct hrp_buf *out, struct hrp_id inc, uint32_t type_id, uint64_t batch_id, uint64_t first_n, uint32_t n_rows, uint32_t n_raw);
+void kit_batch_bytes(struct hrp_buf *out, struct hrp_id inc, uint32_t type_id, uint64_t batch_id, uint64_t first_n, uint32_t n_rows,
+                     uint32_t n_raw);
 void kit_batch(struct session_kit *k, struct hrp_id inc, uint32_t type_id, uint64_t batch_id, uint64_t first_n, uint32_t n_rows);
-void kit_report(struct session_kit *k, struct hrp_id inc, uint64_t report_id, uint32_t type_id, uint64_t next, uint64_t floor, bool closing);
+void kit_report(struct session_kit *k, struct hrp_id inc, uint64_t report_id, uint32_t type_id, uint64_t next, uint64_t floor,
+                bool closing);
 /* Gives the session what was written, in pieces of at most `piece` bytes (0: as one), and takes its messages. */
 void kit_feed(struct session_kit *k, size_t piece);
 /* The next frame the session said. NULL: none. Freed by kit_free; *ret_type: enum hrp_frame_type. */

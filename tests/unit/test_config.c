@@ -93,7 +93,8 @@ static void on_the_command_line(void **state)
     enum hrd_config_act act;
     struct hr_error err;
 
-    assert_int_equal(OPEN("--data-dir", "/x", "--window=1MiB", "--workers", "3", "--no-sync", "--http=[::1]:0", "--file-sink", "/out"), 0);
+    assert_int_equal(
+        OPEN("--data-dir", "/x", "--window=1MiB", "--workers", "3", "--no-sync", "--http=[::1]:0", "--file-sink", "/out"), 0);
     assert_string_equal(cfg.data_dir, "/x");
     assert_int_equal(cfg.window, 1 << 20);
     assert_int_equal(cfg.workers, 3);
@@ -136,7 +137,8 @@ static void wrong_on_the_command_line(void **state)
     REFUSED("--max-sessions: 0 is less than 1", "--max-sessions", "0");
     REFUSED("--window: \"1 gallon\" is not a number of bytes (64KiB, 8MiB, 1GiB)", "--window", "1 gallon");
     REFUSED("--window: 1 is less than 65536", "--window", "1");
-    REFUSED("--window: \"18446744073709551615GiB\" is not a number of bytes (64KiB, 8MiB, 1GiB)", "--window", "18446744073709551615GiB");
+    REFUSED("--window: \"18446744073709551615GiB\" is not a number of bytes (64KiB, 8MiB, 1GiB)", "--window",
+            "18446744073709551615GiB");
     REFUSED("--sync: \"perhaps\" is neither true nor false", "--sync=perhaps");
     REFUSED("--no-workers: no such option; headraced --help lists them", "--no-workers");
     REFUSED("--log-level: \"loud\" is none of error, warn, info and debug", "--log-level", "loud");
@@ -201,11 +203,14 @@ static void wrong_in_yaml(void **state)
     yaml_refused("sinks: lake\n", ":1:8: sinks: a list of sinks is expected");
     yaml_refused("sinks:\n  - lake\n", ":2:5: sinks: a sink is a mapping with name, type and dir");
     yaml_refused("sinks:\n  - name: lake\n    type: file\n", ":2:5: sinks: dir: is missing");
-    yaml_refused("sinks:\n  - name: la/ke\n    type: file\n    dir: /x\n", ":2:5: sinks: name: up to 63 letters, digits, _ and - are needed");
+    yaml_refused("sinks:\n  - name: la/ke\n    type: file\n    dir: /x\n",
+                 ":2:5: sinks: name: up to 63 letters, digits, _ and - are needed");
     yaml_refused("sinks:\n  - {name: a, type: kafka, dir: /x}\n", ":2:5: sinks: type: only \"file\" is known");
-    yaml_refused("sinks:\n  - {name: a, type: file, dir: /x}\n  - {name: a, type: file, dir: /y}\n", ":3:5: sinks: name: there is another sink a");
+    yaml_refused("sinks:\n  - {name: a, type: file, dir: /x}\n  - {name: a, type: file, dir: /y}\n",
+                 ":3:5: sinks: name: there is another sink a");
     yaml_refused("sinks:\n  - {name: a, type: file, dir: /x, max_rows: 0}\n", ":2:46: max_rows: 0 is not from 1 to 10000000");
-    yaml_refused("sinks:\n  - {name: a, colour: red}\n", ":2:23: colour: no such option of a sink (name, type, dir, max_rows, max_bytes, max_age_ms)");
+    yaml_refused("sinks:\n  - {name: a, colour: red}\n",
+                 ":2:23: colour: no such option of a sink (name, type, dir, max_rows, max_bytes, max_age_ms)");
 }
 
 static void addresses(void **state)
@@ -253,8 +258,13 @@ static int remove_file(void **state) { return unlink(path); }
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(without_any), cmocka_unit_test(on_the_command_line), cmocka_unit_test(wrong_on_the_command_line),
-        cmocka_unit_test(as_yaml), cmocka_unit_test(wrong_in_yaml), cmocka_unit_test(addresses), cmocka_unit_test(help_names_each_option),
+        cmocka_unit_test(without_any),
+        cmocka_unit_test(on_the_command_line),
+        cmocka_unit_test(wrong_on_the_command_line),
+        cmocka_unit_test(as_yaml),
+        cmocka_unit_test(wrong_in_yaml),
+        cmocka_unit_test(addresses),
+        cmocka_unit_test(help_names_each_option),
     };
 
     return cmocka_run_group_tests(tests, make_file, remove_file);

@@ -32,7 +32,8 @@ static struct hrd_batch_msg *made(uint32_t n_rows, uint32_t every, uint32_t n_ra
     for (uint32_t i = 1; i <= n_rows; i++) {
         hrp_buf_clear(&row);
         test_flight_row(&row, i, (int32_t)i, 0, "SFO", "");
-        assert_int_equal(hrp_builder_add(b, 0, i, 1000 + i, 1, every != 0 && i % every == 0 ? HRP_ROW_INVALID : 0, row.p, row.n, NULL), 0);
+        assert_int_equal(
+            hrp_builder_add(b, 0, i, 1000 + i, 1, every != 0 && i % every == 0 ? HRP_ROW_INVALID : 0, row.p, row.n, NULL), 0);
     }
     for (uint32_t i = 1; i <= n_raw; i++)
         assert_int_equal(hrp_builder_add_raw(b, 0, n_rows + i, 1000, "why", (const uint8_t *)"{}", 2), 0);

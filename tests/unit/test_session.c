@@ -283,7 +283,10 @@ static void a_name_that_is_no_text(void **state)
     ended(k, HR_EPROTO, "Announce.app");
 }
 
-static Headrace__Wire__SchemaVerdict *verdict(struct session_kit *k) { return (Headrace__Wire__SchemaVerdict *)hear(k, HRP_FRAME_VERDICT); }
+static Headrace__Wire__SchemaVerdict *verdict(struct session_kit *k)
+{
+    return (Headrace__Wire__SchemaVerdict *)hear(k, HRP_FRAME_VERDICT);
+}
 
 static void a_type_is_asked_for_then_learned_then_known(void **state)
 {
@@ -750,7 +753,8 @@ static void any_split_says_the_same(void **state)
 }
 
 /* For every n: with the n-th allocation failing, a life ends with a reason or goes on; the next one is as ever. */
-static bool life_with_a_failure(struct session_kit *k, const struct hrp_buf *hello, const struct hrp_buf *types, const struct hrp_buf *batch, unsigned long n)
+static bool life_with_a_failure(struct session_kit *k, const struct hrp_buf *hello, const struct hrp_buf *types,
+                                const struct hrp_buf *batch, unsigned long n)
 {
     struct hrd_msg *msg;
     unsigned long used;
@@ -814,16 +818,38 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(hello_is_welcomed), T(another_version_is_refused), T(p1_only_hello_before_hello), T(p1_a_long_hello_is_refused_by_its_length),
-        T(p1_no_hello_in_time), T(a_second_hello), T(not_this_protocol), T(a_damaged_frame), T(frames_out_of_place),
-        T(announce_reaches_the_committer_once), T(too_many_incarnations), T(a_name_that_is_no_text),
-        T(a_type_is_asked_for_then_learned_then_known), T(refusals_name_the_stream_and_go_on), T(a_type_that_was_offered_before_gets_the_same_verdict),
-        T(a_type_is_asked_for_then_learned_then_known), T(refusals_name_the_stream_and_go_on), T(offers_that_break_the_order),
-        T(p2_a_batch_is_answered_with_what_the_committer_said), T(p3_not_before_its_incarnation_and_type), T(p4_more_than_the_window),
-        T(a_batch_that_can_t_be_decoded_is_set_aside_by_its_header), T(a_report_is_answered_when_it_is_durable), T(reports_that_can_t_be),
-        T(silence_is_asked_about_and_ends), T(a_ping_is_answered_with_the_time), T(answers_nobody_reads),
-        T(goaway_waits_for_what_is_under_way), T(goaway_with_nothing_under_way), T(the_producer_says_goodbye),
-        T(an_answer_after_the_end_is_harmless), T(any_split_says_the_same),
+        T(hello_is_welcomed),
+        T(another_version_is_refused),
+        T(p1_only_hello_before_hello),
+        T(p1_a_long_hello_is_refused_by_its_length),
+        T(p1_no_hello_in_time),
+        T(a_second_hello),
+        T(not_this_protocol),
+        T(a_damaged_frame),
+        T(frames_out_of_place),
+        T(announce_reaches_the_committer_once),
+        T(too_many_incarnations),
+        T(a_name_that_is_no_text),
+        T(a_type_is_asked_for_then_learned_then_known),
+        T(refusals_name_the_stream_and_go_on),
+        T(a_type_that_was_offered_before_gets_the_same_verdict),
+        T(a_type_is_asked_for_then_learned_then_known),
+        T(refusals_name_the_stream_and_go_on),
+        T(offers_that_break_the_order),
+        T(p2_a_batch_is_answered_with_what_the_committer_said),
+        T(p3_not_before_its_incarnation_and_type),
+        T(p4_more_than_the_window),
+        T(a_batch_that_can_t_be_decoded_is_set_aside_by_its_header),
+        T(a_report_is_answered_when_it_is_durable),
+        T(reports_that_can_t_be),
+        T(silence_is_asked_about_and_ends),
+        T(a_ping_is_answered_with_the_time),
+        T(answers_nobody_reads),
+        T(goaway_waits_for_what_is_under_way),
+        T(goaway_with_nothing_under_way),
+        T(the_producer_says_goodbye),
+        T(an_answer_after_the_end_is_harmless),
+        T(any_split_says_the_same),
         T(no_memory_at_any_point),
     };
 

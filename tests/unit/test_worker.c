@@ -85,7 +85,8 @@ static void connect_producer(struct fixture *f)
 
 static void start(struct fixture *f, size_t committer_cap_bytes)
 {
-    struct hrd_worker_cfg cfg = {.slot = SLOT, .max_sessions = 4, .session = &f->k.cfg, .committer = &f->committer, .main = &f->main, .keeper = &f->keeper};
+    struct hrd_worker_cfg cfg = {
+        .slot = SLOT, .max_sessions = 4, .session = &f->k.cfg, .committer = &f->committer, .main = &f->main, .keeper = &f->keeper};
 
     assert_int_equal(hrd_mailbox_open(&f->committer, &f->loop, committer_cap_bytes, on_committer, f), 0);
     assert_int_equal(hrd_mailbox_open(&f->main, &f->loop, 0, on_main, f), 0);
@@ -161,8 +162,12 @@ static void commit(struct hrd_msg *msg, uint64_t first_offset)
 
     bat->code = HRD_COMMITTED;
     bat->accepted = bat->head.n_rows;
-    bat->block = (struct hrd_block_head){.stream_id = bat->stream_id, .schema_id = bat->schema_id, .first_offset = first_offset,
-                                         .n_rows = bat->head.n_rows, .incarnation = bat->head.incarnation, .receive_time_ns = INT64_C(1700000000000000000)};
+    bat->block = (struct hrd_block_head){.stream_id = bat->stream_id,
+                                         .schema_id = bat->schema_id,
+                                         .first_offset = first_offset,
+                                         .n_rows = bat->head.n_rows,
+                                         .incarnation = bat->head.incarnation,
+                                         .receive_time_ns = INT64_C(1700000000000000000)};
     msg->type = HRD_MSG_COMMITTED;
     assert_int_equal(hrd_mailbox_send(msg->reply, &msg), 0);
 }
