@@ -269,8 +269,7 @@ static void item_add(struct items *l, struct item one)
         if (it->node != NULL && it->node->oneof_member && it->node->parent == one.node->parent && it->node != one.node)
             *it = (struct item){NULL, NULL, 0, 0};
     }
-    l->all = realloc(l->all, (l->n + 1) * sizeof *l->all);
-    if (l->all == NULL)
+    if ((l->n & (l->n + 1)) == 0 && (l->all = realloc(l->all, (2 * l->n + 1) * sizeof *l->all)) == NULL)
         abort();
     l->all[l->n++] = one;
 }
