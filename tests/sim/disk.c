@@ -302,7 +302,10 @@ void sim_disk_clone(struct sim *s)
 /* Batches are whole, damaged, cut or gone; lanes are there or not. Meta and types were written long before. */
 static void lose_power(struct sim *s, struct sim_folder *f)
 {
-    f->lossy = f->other_boot = true;
+    f->other_boot = true;
+    for (unsigned i = 0; i < s->n_folders; i++) /* its damage is also a clone's, who speaks for the same rows */
+        if (hrp_id_cmp(&s->folders[i].id, &f->id) == 0)
+            s->folders[i].lossy = true;
     for (size_t i = 0; i < f->n_files;) {
         struct sim_file *file = &f->files[i];
         unsigned what = (unsigned)sim_below(s, 6);
