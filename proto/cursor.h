@@ -76,11 +76,17 @@ static inline uint32_t step_take(struct step *s, uint32_t i, uint32_t *ret_first
 /* Value i of a column of 64-bit numbers (doubles as their bits), and of floats. */
 static inline uint64_t step_u64(const struct step *s, uint32_t i)
 {
-    return ((const uint64_t *)s->values)[i & s->every];
+    uint64_t v;
+
+    memcpy(&v, (const uint8_t *)s->values + sizeof v * (i & s->every), sizeof v);
+    return v;
 }
 static inline uint32_t step_u32(const struct step *s, uint32_t i)
 {
-    return ((const uint32_t *)s->values)[i & s->every];
+    uint32_t v;
+
+    memcpy(&v, (const uint8_t *)s->values + sizeof v * (i & s->every), sizeof v);
+    return v;
 }
 
 /* After the row was written to out, which was at start: the cursor goes on, whatever happened; what has no room is cut off. */
