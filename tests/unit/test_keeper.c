@@ -58,7 +58,7 @@ static void profiles_free(struct hrd_msg *msg)
     hrp_free(msg);
 }
 
-static void hand_over(struct lives *l)
+static void hand_over_failing(struct lives *l, unsigned nth_allocation) /* 0: none fails */
 {
     struct hrd_msg *msg = must_have(hrd_msg_new(HRD_MSG_PROFILES, sizeof(struct hrd_profiles_msg), profiles_free));
 
@@ -66,8 +66,12 @@ static void hand_over(struct lives *l)
         l->set = must_have(hrd_profile_set_new());
     ((struct hrd_profiles_msg *)msg)->set = l->set;
     l->set = NULL;
+    if (nth_allocation != 0)
+        hrp_alloc_fail_at(nth_allocation);
     assert_int_equal(hrd_mailbox_send(hrd_keeper_inbox(l->keeper), &msg), 0);
 }
+
+static void hand_over(struct lives *l) { hand_over_failing(l, 0); }
 
 /* ---- a life ---- */
 
@@ -494,6 +498,45 @@ static void test_a_question_is_answered_from_memory(void **state)
     uv_run(&l->puts.loop, UV_RUN_NOWAIT);
 }
 
+/* The n-th allocation fails while the keeper takes a set and copies it for a question. What it drops, a start makes good. */
+static void test_every_allocation_may_fail(void **state)
+{
+    struct lives *l = *state;
+    struct hrd_mailbox mb;
+
+    if (!unit_faults())
+        skip();
+    assert_int_equal(hrd_mailbox_open(&mb, &l->puts.loop, 0, asker, NULL), 0);
+    for (unsigned n = 1; n <= 40; n++) {
+        struct hrd_msg *msg = must_have(hrd_msg_new(HRD_MSG_QUERY, sizeof(struct hrd_query_msg), query_free));
+        struct hrd_query_msg *query = (struct hrd_query_msg *)msg;
+        struct hrd_msgs mail;
+
+        query->stream_id = l->ck.stream_id;
+        query->to_minute = UINT32_MAX;
+        msg->reply = &mb;
+        start(l);
+        commit(l, 20, n % 3, true);
+        hand_over_failing(l, n);
+        assert_int_equal(hrd_mailbox_send(hrd_keeper_inbox(l->keeper), &msg), 0);
+        while (!has_mail(&mb))
+            uv_run(&l->puts.loop, UV_RUN_NOWAIT); /* takes groups but does none: nothing here allocates */
+        hrp_alloc_fail_at(0);
+        mail = hrd_mailbox_take(&mb);
+        query = (struct hrd_query_msg *)hrd_msgs_take(&mail);
+        assert_true(query->error == 0 ? query->profiles != NULL : query->error == HR_ENOMEM && query->profiles == NULL);
+        hrd_msg_free(&query->msg);
+        stop(l);
+        check_sets(l);
+    }
+    hrd_mailbox_close(&mb);
+    uv_run(&l->puts.loop, UV_RUN_NOWAIT);
+    start(l);
+    puts_until(&l->puts, all_contained, l);
+    stop(l);
+    check_all(l);
+}
+
 /* ---- at random ---- */
 
 static void act(struct lives *l)
@@ -577,6 +620,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_damaged_profile_is_read_again_from_the_blocks, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_rest_of_a_block_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_question_is_answered_from_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_allocation_may_fail, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_life_loses_or_doubles_a_row, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_double_count_is_seen, setup, teardown),
     };
