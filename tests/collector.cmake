@@ -6,6 +6,8 @@ target_link_libraries(test_session_kit PUBLIC test_schemas headraced_core)
 headrace_test(unit_session unit SOURCES unit/test_session.c LIBS test_session_kit)
 headrace_test(unit_worker unit SOURCES unit/test_worker.c LIBS test_session_kit)
 headrace_test(unit_ingest unit SOURCES unit/test_ingest.c LIBS test_schemas headraced_core)
+headrace_test(property_small_frame property SOURCES property/test_small_frame.c LIBS test_batches headraced_core)
+target_link_options(property_small_frame PRIVATE -Wl,--wrap=hrp_malloc,--wrap=hrp_calloc,--wrap=hrp_realloc,--wrap=hrp_memdup,--wrap=hrp_strdup,--wrap=hrp_free)
 headrace_test(unit_config unit SOURCES unit/test_config.c LIBS headraced_core)
 headrace_test(integration_end_to_end integration SOURCES integration/test_end_to_end.c support/event_type.c
     LIBS test_daemon headrace_sdk PkgConfig::JANSSON TIMEOUT 300)
