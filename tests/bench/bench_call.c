@@ -1,6 +1,7 @@
 /* What a log call costs the thread that makes it.
  *
  *     bench_call empty    FLIGHTS [bursts]    a call of a function that does nothing, with the same argument: the floor
+ *     bench_call clock    FLIGHTS [bursts]    what a call that stamps its event can't do without: clock_gettime
  *     bench_call headrace FLIGHTS [bursts]    the generated call; HEADRACE_URL names a collector that takes what is logged
  *     bench_call send     FLIGHTS             all flights, once, in file order, waiting for room; ends when they are durable
  *
@@ -16,6 +17,13 @@ static __attribute__((noinline)) int empty(hr_client *client, const struct demo_
 {
     __asm__ volatile("" : : "r"(client), "r"(row) : "memory");
     return 0;
+}
+
+static __attribute__((noinline)) int read_clock(hr_client *client, const struct demo_flight *row)
+{
+    struct timespec t;
+
+    return clock_gettime(CLOCK_REALTIME, &t);
 }
 
 static hr_client *client_open(void)
@@ -96,7 +104,7 @@ int main(int argc, char **argv)
     size_t n;
 
     if (argc < 3) {
-        fprintf(stderr, "usage: bench_call empty|headrace|send FLIGHTS [bursts]\n");
+        fprintf(stderr, "usage: bench_call empty|clock|headrace|send FLIGHTS [bursts]\n");
         return 2;
     }
     f = flights_read(argv[2], strcmp(argv[1], "send") == 0 ? 0 : BURST, &n);
@@ -107,6 +115,8 @@ int main(int argc, char **argv)
         send_all(rows, n);
     } else if (strcmp(argv[1], "empty") == 0) {
         calls(empty, NULL, rows, n, bursts * 10);
+    } else if (strcmp(argv[1], "clock") == 0) {
+        calls(read_clock, NULL, rows, n, bursts);
     } else {
         c = client_open();
         calls(demo_flight_log, c, rows, n, bursts);
