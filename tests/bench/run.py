@@ -54,6 +54,10 @@ def headrace(run):
         before = cpu_seconds(d.proc.pid)
         output(run.bench("bench_call"), "send", run.flights, env=env)
         line = d.json("/api/v1/ledger")["lines"][0]
+        deadline = time.monotonic() + 60
+        while d.json(f"/api/v1/streams/{line['stream']}/quality")["total"]["rows"] < line["accepted"]:  # part of the bill
+            assert time.monotonic() < deadline, "the quality numbers do not follow"
+            time.sleep(0.2)
         used = cpu_seconds(d.proc.pid) - before
     return used / line["accepted"] * 1e6, line["accepted"]
 
