@@ -14,6 +14,8 @@
 #define EXT4_IOC_SHUTDOWN _IOR('X', 125, uint32_t)
 #define NOLOGFLUSH 2u
 
+static struct fault_mount *open_mount; /* closed also by a test that fails */
+
 static int run(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 static int run(const char *fmt, ...)
 {
@@ -34,9 +36,17 @@ static int mount_it(struct fault_mount *m)
     return r;
 }
 
+static void close_at_exit(void)
+{
+    if (open_mount != NULL)
+        fault_mount_close(open_mount);
+}
+
 const char *fault_mount_open(struct fault_mount *m, const char *dir, bool ext4, unsigned size_mb)
 {
     *m = (struct fault_mount){.mounted = false};
+    open_mount = m;
+    atexit(close_at_exit);
     if (geteuid() != 0)
         return "mounting needs root";
     snprintf(m->dir, sizeof m->dir, "%s/mnt", dir);
@@ -57,6 +67,7 @@ void fault_mount_close(struct fault_mount *m)
     if (m->mounted)
         run("umount '%s' || umount -l '%s'", m->dir, m->dir);
     m->mounted = false;
+    open_mount = NULL;
 }
 
 int fault_mount_cut(struct fault_mount *m)

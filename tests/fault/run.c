@@ -17,7 +17,7 @@ uint64_t fault_random(struct fault_run *r)
 
 void fault_fail(struct fault_run *r, const char *what)
 {
-    printf("FAILED: %s\n", what);
+    printf("FAILED: %s; what there is stays in %s\n", what, r->daemon.dir);
     if (r->app > 0)
         kill(r->app, SIGKILL);
     test_daemon_stop(&r->daemon, SIGKILL);
