@@ -24,6 +24,7 @@ headrace_descriptor_set(proto2)
 # batches
 add_library(test_batches STATIC support/rows.c support/batches.c)
 target_link_libraries(test_batches PUBLIC test_schemas)
+headrace_test(unit_frame unit SOURCES unit/test_frame.c LIBS hrp)
 headrace_test(unit_ints unit SOURCES unit/test_ints.c LIBS hrp)
 headrace_test(unit_column unit SOURCES unit/test_column.c LIBS hrp)
 headrace_test(unit_batch unit SOURCES unit/test_batch.c LIBS test_batches)
