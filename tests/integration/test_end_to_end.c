@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <headrace.h>
 #include <jansson.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -560,6 +561,26 @@ static void one_too_many_is_told_and_a_silent_one_holds_no_stop(void **state)
     close(silent);
 }
 
+/* A peer that does not hang up holds an orderly end for its linger; whoever can't wait asks again. The second signal may come
+ * while the first is still being taken, so it is sent until the daemon has gone. */
+static void a_second_signal_ends_it_at_once(void **state)
+{
+    struct test_daemon *d = *state;
+    int silent, status = 0;
+
+    assert_int_equal(test_daemon_start(d), 0);
+    silent = dial(d->ingest_port);
+    do {
+        kill(d->pid, SIGTERM);
+        poll(NULL, 0, 5);
+    } while (waitpid(d->pid, &status, WNOHANG) == 0);
+    d->pid = 0;
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGTERM);
+    close(silent);
+    assert_int_equal(test_daemon_start(d), 0); /* and the store is none the worse */
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -567,6 +588,7 @@ int main(void)
         T(rows_of_many_threads_and_types), T(raw_rows_are_in_quarantine_with_their_reason), T(once_though_the_daemon_is_killed),
         T(sigterm_drains_while_rows_arrive), T(a_second_daemon_on_the_same_folder_is_refused), T(a_port_in_use_is_named),
         T(options_from_yaml), T(strangers_are_turned_away), T(one_too_many_is_told_and_a_silent_one_holds_no_stop),
+        T(a_second_signal_ends_it_at_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
