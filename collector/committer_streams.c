@@ -104,28 +104,57 @@ static int load_records(struct hrd_committer *cm, struct hrd_snapshot *snap)
     return r < 0 ? r : 0;
 }
 
-/* (4) No offset twice, whatever a salvaged store has lost: none below the end of the stream's last block is given out. */
-static int check_end(struct hrd_committer *cm, struct hrd_snapshot *snap, struct cm_stream *s)
+/* The stream's last entry in cf: 1, and ret_it to be closed, by which the value lives; 0: it has none. */
+static int last_of(struct hrd_committer *cm, struct hrd_snapshot *snap, enum hrd_cf cf, uint32_t stream_id, struct hrd_iter **ret_it,
+                   uint64_t *ret_number, const uint8_t **ret_value, size_t *ret_n)
 {
     const struct hrd_log_ops *ops = cm->log->ops;
-    const uint8_t *found, *value;
-    struct hrd_block_head head;
-    size_t n_found, n, used;
-    struct hrd_iter *it;
+    const uint8_t *found;
+    size_t n_found;
     uint8_t key[12];
     int r;
 
-    hrd_block_key(s->rec.stream_id, UINT64_MAX, key);
-    r = ops->iter_back(snap, HRD_CF_INDEX, key, sizeof key, &it);
+    hrd_block_key(stream_id, UINT64_MAX, key);
+    r = ops->iter_back(snap, cf, key, sizeof key, ret_it);
     if (r != 0)
         return r;
-    r = ops->next(it, &found, &n_found, &value, &n);
-    if (r == 1 && n_found == sizeof key && memcmp(found, key, 4) == 0 && hrd_block_head_read(value, n, &head, &used) == 0) {
-        if (s->rec.next_offset < head.first_offset + head.n_rows)
-            s->rec.next_offset = head.first_offset + head.n_rows;
-        hrd_block_head_fini(&head);
+    r = ops->next(*ret_it, &found, &n_found, ret_value, ret_n);
+    if (r == 1 && n_found == sizeof key && memcmp(found, key, 4) == 0) {
+        *ret_number = 0;
+        for (unsigned i = 4; i < sizeof key; i++)
+            *ret_number = *ret_number << 8 | found[i];
+        return 1;
     }
-    ops->iter_free(it);
+    ops->iter_free(*ret_it);
+    return r < 0 ? r : 0;
+}
+
+/* (4) No offset twice, whatever a salvaged store has lost: none below the end of the stream's last block is given out; and no
+ * number of a quarantined row, whose record would be overwritten. */
+static int check_end(struct hrd_committer *cm, struct hrd_snapshot *snap, struct cm_stream *s)
+{
+    struct hrd_block_head head;
+    struct hrd_iter *it;
+    const uint8_t *value;
+    uint64_t last;
+    size_t n, used;
+    int r = last_of(cm, snap, HRD_CF_INDEX, s->rec.stream_id, &it, &last, &value, &n);
+
+    if (r == 1) {
+        if (hrd_block_head_read(value, n, &head, &used) == 0) {
+            if (s->rec.next_offset < head.first_offset + head.n_rows)
+                s->rec.next_offset = head.first_offset + head.n_rows;
+            hrd_block_head_fini(&head);
+        }
+        cm->log->ops->iter_free(it);
+    }
+    if (r >= 0)
+        r = last_of(cm, snap, HRD_CF_QUARANTINE, s->rec.stream_id, &it, &last, &value, &n);
+    if (r == 1) {
+        if (s->rec.next_quarantine <= last)
+            s->rec.next_quarantine = last + 1;
+        cm->log->ops->iter_free(it);
+    }
     return r < 0 ? r : 0;
 }
 

@@ -274,14 +274,34 @@ static void test_offsets_are_dense_over_failures_and_restarts(void **state)
     assert_int_equal(line(k).accepted, n - 1);
 }
 
+static unsigned n_quarantine_records(struct ck *k)
+{
+    const struct hrd_log_ops *ops = k->log->ops;
+    const uint8_t *key, *value;
+    struct hrd_snapshot *snap;
+    struct hrd_iter *it;
+    size_t n_key, n;
+    unsigned count = 0;
+
+    assert_int_equal(ops->snapshot(k->log, &snap), 0);
+    assert_int_equal(ops->iter(snap, HRD_CF_QUARANTINE, "", 0, &it), 0);
+    while (ops->next(it, &key, &n_key, &value, &n) == 1)
+        count++;
+    ops->iter_free(it);
+    ops->snapshot_free(snap);
+    return count;
+}
+
 static void test_a_lost_stream_record_reuses_no_offset(void **state)
 {
     struct ck *k = *state;
     struct hrd_stream_record rec = {.stream_id = k->stream_id};
+    struct hrp_segment before = seg(1, HRP_SEG_RAW, 1, 2), after = seg(1, HRP_SEG_RAW, 3, 1);
     struct hrp_buf scratch = HRP_BUF_INIT;
     struct hrd_group g;
 
     ck_commit(k, ck_rows(k, 1, 0, 1, 5));
+    ck_commit(k, ck_batch(k, 1, &before, 1));
     hrd_group_init(&g);
     hrd_stream_record_put(&g, "Flight", &rec, &scratch); /* as a salvaged store may have it */
     assert_int_equal(k->log->ops->commit(k->log, &g), 0);
@@ -291,6 +311,8 @@ static void test_a_lost_stream_record_reuses_no_offset(void **state)
     ck_open(k);
     ck_start(k, 1);
     assert_int_equal(ck_commit(k, ck_rows(k, 1, 0, 6, 5)).first_offset, 5);
+    assert_int_equal(ck_commit(k, ck_batch(k, 1, &after, 1)).quarantined, 1);
+    assert_int_equal(n_quarantine_records(k), 3);
     ck_fini(k); /* its counts of rows are not those of the blocks any more: no audit */
     ck_init(k);
 }
