@@ -13,6 +13,9 @@ endif()
 if(HEADRACE_COLLECTOR)
     pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
     pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl) # the headrace command's side of the HTTP API
+    pkg_check_modules(RE2 REQUIRED IMPORTED_TARGET re2)            # patterns in rules; behind collector/re2.h
+    pkg_check_modules(PROTOBUF REQUIRED IMPORTED_TARGET protobuf)  # .proto text; behind collector/proto_text.h
+    pkg_check_modules(CRYPTO REQUIRED IMPORTED_TARGET libcrypto)   # HMAC-SHA256 of personal fields
     find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
     find_path(ROCKSDB_INCLUDE rocksdb/c.h REQUIRED)
     # Debian ships llhttp as C sources in node-llhttp; compiled into the collector.

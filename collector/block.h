@@ -27,13 +27,23 @@ int hrd_block_head_read(const uint8_t *p, size_t n, struct hrd_block_head *ret, 
 void hrd_block_head_fini(struct hrd_block_head *h);
 void hrd_block_key(uint32_t stream_id, uint64_t first_offset, uint8_t ret[12]);
 
+enum hrd_quarantined_form {
+    HRD_FORM_WIRE = 0,  /* protobuf wire format of the event's type */
+    HRD_FORM_RAW = 1,   /* as the client had it: text, mostly JSON, that has no types */
+    HRD_FORM_BATCH = 2, /* the whole undecodable batch: stands for n_count rows */
+};
 struct hrd_quarantined {
     uint32_t stream_id, schema_id;   /* schema_id 0: none could be used */
     struct hrp_id incarnation;
     uint32_t lane;
     uint64_t n;
     int64_t event_time_ns, receive_time_ns;
-    const char *reason;              /* borrowed */
+    uint8_t form;                    /* enum hrd_quarantined_form */
+    const char *app, *version;       /* of the incarnation; borrowed; "" when it is not known */
+    struct hrp_id producer;
+    const uint8_t *violations;       /* buf.validate.Violations (violation.h); borrowed; never empty */
+    size_t n_violations;
+    const char *reason;              /* borrowed; a sentence: the first violation's path and message */
     const uint8_t *bytes;            /* borrowed: the row as the client had it, or the whole undecodable batch */
     uint64_t n_bytes, n_count;       /* n_count: rows it stands for: 1, or those of the batch */
 };

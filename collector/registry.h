@@ -4,8 +4,10 @@
  * durable. Entries are only ever added; a schema is immutable and counted, so a reader takes a reference and needs no lock. */
 #ifndef HRD_REGISTRY_H
 #define HRD_REGISTRY_H
+#include "compat.h"
 #include "log.h"
-#include "schema.h"
+#include "policy.h"
+#include "rules.h"
 struct hrd_registry;
 
 #define HRD_STREAM_NAME_MAX 255u
@@ -30,6 +32,33 @@ int hrd_registry_stream_by_name(struct hrd_registry *reg, const char *name, stru
 struct hrp_schema *hrd_registry_schema(struct hrd_registry *reg, uint32_t schema_id);
 int hrd_registry_by_fingerprint(struct hrd_registry *reg, const uint8_t fingerprint[16], uint32_t *ret_schema_id, uint32_t *ret_stream_id);
 uint32_t hrd_registry_damaged(struct hrd_registry *reg);            /* schemas left out at open */
+
+/* ---- versions: subject = stream. A version is a schema under a number, 1.. dense per subject, never reused; ids are global ---- */
+enum hrd_mode { HRD_MODE_OPEN, HRD_MODE_LOCKED, HRD_MODE_READONLY }; /* learn at connect; only pushed schemas; nothing new at all */
+struct hrd_version {
+    uint32_t version, schema_id, stream_id;
+    bool deleted;                    /* soft: clients are refused, stored rows stay readable */
+    bool pushed;                     /* by an operator; else learnt at connect */
+    int64_t registered_ns;
+};
+/* Versions of a stream, ascending, deleted ones too: *ret is the caller's, hrp_free. */
+int hrd_registry_versions(struct hrd_registry *reg, uint32_t stream_id, struct hrd_version **ret, uint32_t *ret_n);
+int hrd_registry_version_of(struct hrd_registry *reg, uint32_t schema_id, struct hrd_version *ret); /* HR_ENOENT */
+/* The validator of a schema; NULL with err: its rules can't be checked. Borrowed, lives as long as the registry. Any thread. */
+const struct hrp_rules *hrd_registry_rules(struct hrd_registry *reg, uint32_t schema_id, struct hr_error *err);
+/* Settings of a stream, or the global ones for those not set (stream_id 0: the global ones). policy.h has the actions. */
+struct hrd_settings {
+    enum hrp_compat_mode compat;
+    enum hrd_mode mode;
+    struct hrd_policy policy;
+    bool own_compat, own_mode, own_policy; /* set for this stream itself */
+};
+int hrd_registry_settings(struct hrd_registry *reg, uint32_t stream_id, struct hrd_settings *ret);
+/* May this schema be the stream's next version, by mode and compatibility (against versions that are not deleted)? reason: the
+ * sentence of the verdict. pushed: by an operator, so a locked registry takes it. Any thread; the committer checks that *ret_newest
+ * (schema id) is the newest still. 0, HR_ESCHEMA. */
+int hrd_registry_admit(struct hrd_registry *reg, uint32_t stream_id, struct hrp_schema *schema, bool pushed, uint32_t *ret_newest,
+                       struct hrp_changes *ret_changes, struct hr_error *err);
 
 /* ---- learning; the committer's thread. What is staged is seen by hrd_registry_stage_* only, until publish ---- */
 int hrd_registry_stage_stream(struct hrd_registry *reg, const char *name, struct hrd_group *g, uint32_t *ret_stream_id);

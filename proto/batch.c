@@ -15,6 +15,7 @@ const char *hrp_drop_name(unsigned reason)
         [HRP_DROP_FULL] = "full",       [HRP_DROP_TOOBIG] = "too_big",  [HRP_DROP_CLOSED] = "closed",
         [HRP_DROP_EVICTED] = "evicted", [HRP_DROP_ABORTED] = "aborted", [HRP_DROP_TORN] = "torn",
         [HRP_DROP_SAMPLED] = "sampled", [HRP_DROP_OFF] = "off",         [HRP_DROP_MEMORY] = "memory",
+        [HRP_DROP_INVALID] = "invalid",
     };
 
     return reason < HRP_DROP_N && names[reason] != NULL ? names[reason] : "other";

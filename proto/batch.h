@@ -21,6 +21,7 @@ enum hrp_drop {
     HRP_DROP_SAMPLED = 7,
     HRP_DROP_OFF = 8,      /* stream switched off */
     HRP_DROP_MEMORY = 9,   /* no memory */
+    HRP_DROP_INVALID = 10, /* broke a rule, and the stream's policy is to drop such rows */
     HRP_DROP_N
 };
 const char *hrp_drop_name(unsigned reason); /* "full", ...; "other" */
@@ -37,6 +38,7 @@ struct hrp_segment {
 
 /* ---- building: one builder per stream and thread ---- */
 struct hrp_builder;
+struct hrp_batch;
 int hrp_builder_new(struct hrp_schema *schema, struct hrp_builder **ret); /* takes a reference; NULL schema: raw rows and drops only */
 void hrp_builder_free(struct hrp_builder *b);
 /* Add one row in protobuf wire format. Checks everything first (lengths, UTF-8 of proto3 strings, depth, wire types):
@@ -54,6 +56,11 @@ uint32_t hrp_builder_rows(const struct hrp_builder *b);   /* typed + raw */
 size_t hrp_builder_bytes(const struct hrp_builder *b);    /* wire bytes taken in since the last seal */
 bool hrp_builder_empty(const struct hrp_builder *b);      /* no row, no drop */
 bool hrp_builder_full(const struct hrp_builder *b);       /* worth sealing now: the next add may answer HR_EFULL */
+/* The rows in the builder as an open batch, for the validator: columns point into the builder (strings are never a dictionary).
+ * ret is borrowed until the next call on b, and not to be freed; its head has n_rows only. HR_ENOMEM. */
+int hrp_builder_view(struct hrp_builder *b, const struct hrp_batch **ret);
+/* Adds flags to a row of the builder, by its index among the typed rows. HR_ENOMEM. */
+int hrp_builder_mark(struct hrp_builder *b, uint32_t row, uint32_t flags);
 /* Append the finished batch to out and empty the builder (memory is kept). On HR_ENOMEM nothing is lost: call again. */
 int hrp_builder_seal(struct hrp_builder *b, const struct hrp_id *incarnation, uint64_t batch_id, uint32_t type_id, struct hrp_buf *out);
 

@@ -24,6 +24,7 @@
 #include "bytes.h"
 #include "errors.h"
 #include "frame.h"
+#include "options.h"
 
 #define HRP_MAX_FLAT_DEPTH 16
 
@@ -64,6 +65,7 @@ struct hrp_node {
                                 unknown: "address._unknown" */
     const struct hrp_enum *enm;   /* enum leaves */
     const char *msg_name;    /* full name of a message node's or opaque leaf's type, else NULL */
+    const struct hrp_field_options *options; /* headrace.field (options.h); NULL: none */
 };
 
 struct hrp_schema;  /* immutable after open; may be read by any thread; counted references */
@@ -77,6 +79,7 @@ struct hrp_schema *hrp_schema_ref(struct hrp_schema *s);
 void hrp_schema_unref(struct hrp_schema *s); /* NULL is fine */
 
 const char *hrp_schema_name(const struct hrp_schema *s);
+const struct hrp_event_options *hrp_schema_event(const struct hrp_schema *s); /* headrace.event; never NULL: defaults when not set */
 /* 16 bytes, content-addressed: XXH3-128 of (full name, 0, the canonical set): the files the type needs, in dependency
  * order, source_code_info removed, each packed by protobuf-c. The same type from a larger set has the same print. */
 const uint8_t *hrp_schema_fingerprint(const struct hrp_schema *s);
