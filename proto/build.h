@@ -31,6 +31,7 @@ struct bcol {
     uint8_t pb_type;
     uint8_t value_bytes;      /* of one value in memory: 8 or 4 (float, length of a string); 0: no values */
     bool is_member, used;     /* used: touched since the last seal */
+    bool may_pack;            /* comes as a packed list, too */
     uint32_t row;             /* builder's row mark of the last touch */
     struct bcol_size now, before;
     size_t cap_values, cap_data, cap_slots; /* bytes */

@@ -65,6 +65,7 @@ int hrp_bcol_init(struct hrp_builder *b, uint32_t id)
     c->value_bytes = value_bytes_of(node->phys);
     if (id == 0)
         return 0;
+    c->may_pack = node->repeated && c->wire != HRP_WIRE_GROUP;
     c->is_member = node->oneof_member;
     c->oneof = c->is_member ? parent : NULL;
     c->owner = c->is_member ? parent->owner : parent;

@@ -186,10 +186,12 @@ static int add_opaque(struct hrp_builder *b, struct bcol *c, const uint8_t *p, s
     return c->shape == SHAPE_REPEATED ? hrp_bcol_add_string(b, c, p, n) : hrp_bcol_add_bytes_on(b, c, p, n);
 }
 
-static int add_fields(struct hrp_builder *b, struct bcol *msg, const uint8_t *p, size_t n, uint32_t depth);
+/* Up to the end of r, or of the group of that number when it is not 0. */
+static int add_fields(struct hrp_builder *b, struct bcol *msg, struct hrp_reader *r, uint64_t group, uint32_t depth);
 
 static int add_length_delimited(struct hrp_builder *b, struct bcol *c, struct hrp_reader *r, uint32_t depth)
 {
+    struct hrp_reader in;
     size_t n;
     const uint8_t *p = hrp_read_lenbytes(r, &n);
     int res;
@@ -198,15 +200,30 @@ static int add_length_delimited(struct hrp_builder *b, struct bcol *c, struct hr
         return bad(b, c->node, "longer than the message it is in");
     if (c->node->kind == HRP_NODE_MESSAGE) {
         res = hrp_bcol_add_instance(b, c);
-        return res != 0 ? res : add_fields(b, c, p, n, depth - 1);
+        in = hrp_reader(p, n);
+        return res != 0 ? res : add_fields(b, c, &in, 0, depth - 1);
     }
     if (c->node->opaque)
         return add_opaque(b, c, p, n, depth - 1);
     if (c->wire != HRP_WIRE_LEN)
         return add_packed(b, c, p, n);
     if (c->pb_type == 9 && !hrp_utf8_valid(p, n))
-        return bad(b, c->node, "not valid UTF-8");
+        return bad(b, c->node, hrp_wire_not_utf8);
     return hrp_bcol_add_string(b, c, p, n);
+}
+
+static int add_group(struct hrp_builder *b, struct bcol *c, struct hrp_reader *r, uint64_t tag, uint32_t depth)
+{
+    const uint8_t *p;
+    size_t n;
+    int res;
+
+    if (c->node->kind == HRP_NODE_MESSAGE) {
+        res = hrp_bcol_add_instance(b, c);
+        return res != 0 ? res : add_fields(b, c, r, tag >> 3, depth - 1);
+    }
+    p = hrp_wire_group(r, tag, &n);
+    return p != NULL ? add_opaque(b, c, p, n, depth - 1) : bad(b, c->node, hrp_wire_no_end);
 }
 
 static int add_unknown(struct hrp_builder *b, struct bcol *msg, struct hrp_reader *r, const uint8_t *start, uint64_t tag)
@@ -214,7 +231,7 @@ static int add_unknown(struct hrp_builder *b, struct bcol *msg, struct hrp_reade
     if (r->bad || tag >> 3 == 0 || tag > UINT32_MAX)
         return bad(b, msg->node, "not a field tag");
     if (!hrp_wire_skip(r, tag))
-        return bad(b, msg->node, "an unknown field is cut off or a group");
+        return bad(b, msg->node, hrp_wire_bad_unknown);
     return hrp_bcol_add_bytes_on(b, msg->unknown, start, (size_t)(r->p - start));
 }
 
@@ -228,29 +245,39 @@ static inline struct bcol *find(struct hrp_builder *b, const struct bcol *msg, u
     return node != NULL ? &b->cols[node->id] : NULL;
 }
 
-static int add_fields(struct hrp_builder *b, struct bcol *msg, const uint8_t *p, size_t n, uint32_t depth)
+static int end_of_group(struct hrp_builder *b, const struct bcol *msg, uint64_t tag, uint64_t group)
 {
-    struct hrp_reader r = hrp_reader(p, n);
+    const char *wrong = hrp_wire_group_ends(tag, group);
+
+    return wrong != NULL ? bad(b, msg->node, wrong) : 0;
+}
+
+static int add_fields(struct hrp_builder *b, struct bcol *msg, struct hrp_reader *r, uint64_t group, uint32_t depth)
+{
     int res = 0;
 
     if (depth == 0)
         return bad(b, msg->node, "messages nested too deeply");
-    while (res == 0 && hrp_reader_left(&r) != 0) {
-        const uint8_t *start = r.p;
-        uint64_t tag = hrp_read_varint(&r);
+    while (res == 0 && hrp_reader_left(r) != 0) {
+        const uint8_t *start = r->p;
+        uint64_t tag = hrp_read_varint(r);
         struct bcol *c = find(b, msg, tag >> 3);
         unsigned wire = tag & 7;
 
+        if (wire == HRP_WIRE_GROUP_END && tag >> 3 != 0 && tag <= UINT32_MAX)
+            return end_of_group(b, msg, tag, group);
         if (c == NULL)
-            res = add_unknown(b, msg, &r, start, tag);
-        else if (wire != c->wire && !(wire == HRP_WIRE_LEN && c->shape == SHAPE_REPEATED))
+            res = add_unknown(b, msg, r, start, tag);
+        else if (wire != c->wire && !(wire == HRP_WIRE_LEN && c->may_pack))
             res = bad(b, c->node, "a wire type that is not the field's");
         else if (wire == HRP_WIRE_LEN)
-            res = add_length_delimited(b, c, &r, depth);
+            res = add_length_delimited(b, c, r, depth);
+        else if (wire == HRP_WIRE_GROUP)
+            res = add_group(b, c, r, tag, depth);
         else
-            res = add_number(b, c, &r);
+            res = add_number(b, c, r);
     }
-    return res;
+    return res == 0 && group != 0 ? bad(b, msg->node, hrp_wire_no_end) : res;
 }
 
 /* ---- rows ---- */
@@ -290,6 +317,7 @@ static void see_time(struct hrp_builder *b, int64_t time_ns)
 
 static int add_row(struct hrp_builder *b, const uint8_t *row, size_t n_bytes)
 {
+    struct hrp_reader in = hrp_reader(row, n_bytes);
     uint64_t weight = b->weight;
     struct bcol *root = &b->cols[0];
     int r;
@@ -299,7 +327,7 @@ static int add_row(struct hrp_builder *b, const uint8_t *row, size_t n_bytes)
     hrp_bcol_touch(b, root);
     root->now.n_values++;
     b->weight += 8 + (uint64_t)8 * root->n_used;
-    r = add_fields(b, root, row, n_bytes, hrp_limits_default.depth);
+    r = add_fields(b, root, &in, 0, hrp_limits_default.depth);
     if (r == 0 && b->weight > MOST_WEIGHT + MOST_WEIGHT / 2) /* one row of a great many elements */
         r = b->n_rows == 0 ? hr_error_set(b->err, HR_EROW, "too many elements in one row") : HR_EFULL;
     if (r != 0) {

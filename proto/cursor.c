@@ -20,6 +20,7 @@ static enum step_form form_of(const struct hrp_node *node)
     case HRP_WIRE_32:
         return FORM_32;
     case HRP_WIRE_LEN:
+    case HRP_WIRE_GROUP: /* one that stays closed */
         return FORM_BYTES;
     default:
         return FORM_VARINT;
@@ -78,6 +79,7 @@ static void step_init(struct hrp_cursor *c, uint32_t id)
     s->values = values_of(col);
     s->always = id != 0 && c->steps[node->parent].node->is_map;
     s->packed = node->packed;
+    s->group = node->pb_type != 0 && hrp_wire_of(node->pb_type) == HRP_WIRE_GROUP;
     if (node->number != 0)
         set_tag(s, (uint64_t)node->number << 3 | (s->packed ? HRP_WIRE_LEN : (unsigned)hrp_wire_of(node->pb_type)));
 }
@@ -238,6 +240,14 @@ static inline uint8_t *write_tag(const struct step *s, uint8_t *p)
     return p + s->n_tag;
 }
 
+static inline uint8_t *write_end_tag(const struct step *s, uint8_t *p)
+{
+    uint64_t tag = s->tag + HRP_WIRE_GROUP_END - HRP_WIRE_GROUP; /* the wire type is the first byte's low bits */
+
+    memcpy(p, &tag, sizeof tag);
+    return p + s->n_tag;
+}
+
 static inline uint8_t *write_varint(uint8_t *p, uint64_t v)
 {
     for (; v >= 0x80; v >>= 7)
@@ -287,14 +297,17 @@ static void put_string(struct hrp_buf *out, const struct step *s, uint32_t i)
 
     if (n == 0 && s->shape == STEP_DENSE && !s->always)
         return;
-    p = room(out, (size_t)n + TAG_AND_NUMBER);
+    p = room(out, (size_t)n + 2 * TAG_AND_NUMBER);
     if (p == NULL)
         return;
     p = write_tag(s, p);
-    if (s->form != FORM_RAW)
+    if (s->form != FORM_RAW && !s->group)
         p = write_varint(p, n);
     memcpy(p, v, n);
-    out->n = (size_t)(p + n - out->p);
+    p += n;
+    if (s->group)
+        p = write_end_tag(s, p);
+    out->n = (size_t)(p - out->p);
 }
 
 /* Tag, and one byte for a length that is known at the end; most are below 128, others are moved once. */
@@ -339,10 +352,27 @@ static void put_packed(struct hrp_buf *out, const struct step *s, uint32_t at, u
 
 static void put_fields(struct hrp_cursor *c, struct hrp_buf *out, const struct step *msg, uint32_t i);
 
+static void put_group(struct hrp_cursor *c, struct hrp_buf *out, const struct step *s, uint32_t i)
+{
+    uint8_t *p = room(out, TAG_AND_NUMBER);
+
+    if (p != NULL)
+        out->n = (size_t)(write_tag(s, p) - out->p);
+    put_fields(c, out, s, i);
+    p = room(out, TAG_AND_NUMBER);
+    if (p != NULL)
+        out->n = (size_t)(write_end_tag(s, p) - out->p);
+}
+
 static void put_message(struct hrp_cursor *c, struct hrp_buf *out, const struct step *s, uint32_t i)
 {
-    size_t start = begin_length(out, s);
+    size_t start;
 
+    if (s->group) {
+        put_group(c, out, s, i);
+        return;
+    }
+    start = begin_length(out, s);
     put_fields(c, out, s, i);
     end_length(out, start);
 }

@@ -32,6 +32,7 @@ struct step {
     uint32_t every;          /* mask of a value's index: 0 when one value stands for all */
     uint8_t shape, form;     /* enum step_shape, step_form */
     bool packed, always;     /* always: zero is written, too (keys and values of maps) */
+    bool group;              /* a tag behind the value instead of a length before it */
     uint8_t n_tag;
     uint64_t tag;            /* the tag's bytes, as they lie in memory */
     const uint8_t *present;  /* OPTIONAL */

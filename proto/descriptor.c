@@ -33,6 +33,12 @@ struct naming {
     size_t names_bytes;
     uint32_t n;
 };
+struct scope { /* what a declaration stands in: a file's package, or a message */
+    const char *name;
+    struct hrp_features features;
+    const int32_t *path;
+    uint32_t n_path;
+};
 
 static int name_check(struct naming *nm, const char *prefix, const char *name, const char *what)
 {
@@ -47,10 +53,26 @@ static int name_check(struct naming *nm, const char *prefix, const char *name, c
     return 0;
 }
 
-static int symbol_add(struct naming *nm, const char *prefix, const char *name, const char *what, struct hrp_symbol **ret)
+static const int32_t *path_below(struct naming *nm, const struct scope *in, int32_t field, size_t index)
 {
-    int r = name_check(nm, prefix, name, what);
-    size_t n_prefix = strlen(prefix), n_name;
+    int32_t *path = hrp_arena_take(nm->ds->arena, in->n_path + 2, sizeof *path);
+
+    if (path == NULL)
+        return NULL;
+    if (in->n_path != 0)
+        memcpy(path, in->path, in->n_path * sizeof *path);
+    path[in->n_path] = field;
+    path[in->n_path + 1] = (int32_t)index;
+    return path;
+}
+
+/* `field`: number of the list it is in, of FileDescriptorProto or DescriptorProto. */
+static int symbol_add(struct naming *nm, const struct scope *in, const char *name, const char *what, int32_t field, size_t index,
+                      struct hrp_symbol **ret)
+{
+    int r = name_check(nm, in->name, name, what);
+    size_t n_prefix = strlen(in->name), n_name;
+    const int32_t *path;
     char *full;
 
     if (r != 0)
@@ -60,44 +82,53 @@ static int symbol_add(struct naming *nm, const char *prefix, const char *name, c
     if (nm->names_bytes > MAX_NAMES_BYTES)
         return hr_error_set(nm->err, HR_ELIMIT, "%s: the names of the set take more than %u bytes", nm->file->name, MAX_NAMES_BYTES);
     full = hrp_arena_take(nm->ds->arena, n_prefix + n_name + 2, 1);
-    if (full == NULL)
+    path = full != NULL ? path_below(nm, in, field, index) : NULL;
+    if (path == NULL)
         return hrp_descset_nomem(nm->ds, nm->err);
-    memcpy(full, prefix, n_prefix);
+    memcpy(full, in->name, n_prefix);
     if (n_prefix != 0)
         full[n_prefix++] = '.';
     memcpy(full + n_prefix, name, n_name + 1);
     *ret = &nm->ds->symbols[nm->n++];
-    **ret = (struct hrp_symbol){.name = full, .file = nm->file};
+    **ret = (struct hrp_symbol){.name = full, .file = nm->file, .features = in->features, .path = path, .n_path = in->n_path + 2};
     return 0;
 }
 
-static int enums_add(struct naming *nm, const char *prefix, pb_enum *const *enums, size_t n)
+static int enums_add(struct naming *nm, const struct scope *in, int32_t field, pb_enum *const *enums, size_t n)
 {
     struct hrp_symbol *sym;
     int r = 0;
 
     for (size_t i = 0; i < n && r == 0; i++) {
-        r = symbol_add(nm, prefix, enums[i]->name, "an enum", &sym);
-        if (r == 0)
-            sym->enm = enums[i];
+        r = symbol_add(nm, in, enums[i]->name, "an enum", field, i, &sym);
+        if (r != 0)
+            break;
+        sym->enm = enums[i];
+        hrp_features_overlay(enums[i]->options != NULL ? &enums[i]->options->base : NULL, HRP_FEATURES_ENUM, &sym->features);
     }
     return r;
 }
 
+enum { FILE_MESSAGE = 4, FILE_ENUM = 5, MESSAGE_NESTED = 3, MESSAGE_ENUM = 4 }; /* field numbers in descriptor.proto */
+
 /* Recursion is bounded: the pre-scan has bounded the depth. */
-static int messages_add(struct naming *nm, const char *prefix, pb_message *const *msgs, size_t n)
+static int messages_add(struct naming *nm, const struct scope *in, int32_t field, pb_message *const *msgs, size_t n)
 {
     struct hrp_symbol *sym;
     int r = 0;
 
     for (size_t i = 0; i < n && r == 0; i++) {
-        r = symbol_add(nm, prefix, msgs[i]->name, "a message", &sym);
+        struct scope inner;
+
+        r = symbol_add(nm, in, msgs[i]->name, "a message", field, i, &sym);
         if (r != 0)
             break;
         sym->msg = msgs[i];
-        r = enums_add(nm, sym->name, msgs[i]->enum_type, msgs[i]->n_enum_type);
+        hrp_features_overlay(msgs[i]->options != NULL ? &msgs[i]->options->base : NULL, HRP_FEATURES_MESSAGE, &sym->features);
+        inner = (struct scope){sym->name, sym->features, sym->path, sym->n_path};
+        r = enums_add(nm, &inner, MESSAGE_ENUM, msgs[i]->enum_type, msgs[i]->n_enum_type);
         if (r == 0)
-            r = messages_add(nm, sym->name, msgs[i]->nested_type, msgs[i]->n_nested_type);
+            r = messages_add(nm, &inner, MESSAGE_NESTED, msgs[i]->nested_type, msgs[i]->n_nested_type);
     }
     return r;
 }
@@ -133,12 +164,14 @@ static int file_add(struct naming *nm)
 {
     const pb_file *f = nm->file;
     const char *package = f->package != NULL ? f->package : "";
+    struct scope in = {.name = package};
     int r;
 
+    hrp_features_of_file(f, &in.features); /* if it cannot be read, that is told once somebody needs it */
     if (strlen(package) > HRP_MAX_FULL_NAME || (*package != '\0' && !package_ok(package)))
         return hr_error_set(nm->err, HR_ESCHEMA, "%s: \"%s\" is not a package name", f->name, package);
-    r = enums_add(nm, package, f->enum_type, f->n_enum_type);
-    return r == 0 ? messages_add(nm, package, f->message_type, f->n_message_type) : r;
+    r = enums_add(nm, &in, FILE_ENUM, f->enum_type, f->n_enum_type);
+    return r == 0 ? messages_add(nm, &in, FILE_MESSAGE, f->message_type, f->n_message_type) : r;
 }
 
 static int symbol_cmp(const void *a, const void *b)
@@ -216,13 +249,10 @@ static struct hrp_import *import_find(const struct hrp_descset *ds, const char *
 
 static int syntax_check(const pb_file *f, struct hr_error *err)
 {
-    const char *syntax = f->syntax;
+    struct hrp_features features;
+    const char *wrong = hrp_features_of_file(f, &features);
 
-    if (syntax == NULL || *syntax == '\0' || strcmp(syntax, "proto2") == 0 || strcmp(syntax, "proto3") == 0)
-        return 0;
-    if (strcmp(syntax, "editions") == 0)
-        return hr_error_set(err, HR_ESCHEMA, "%s: files with an `edition` are not read yet: write syntax = \"proto3\" (or \"proto2\") instead", f->name);
-    return hr_error_set(err, HR_ESCHEMA, "%s: unknown syntax \"%s\": expected proto2 or proto3", f->name, syntax);
+    return wrong == NULL ? 0 : hr_error_set(err, HR_ESCHEMA, "%s: %s", f->name, wrong);
 }
 
 struct visit { /* of a file in the depth-first walk over imports */
@@ -294,20 +324,24 @@ static int dependency_order(struct hrp_descset *ds, struct hrp_import *root, pb_
 int hrp_descset_canonical(struct hrp_descset *ds, const pb_file *file, struct hrp_buf *out, struct hr_error *err)
 {
     pb_set set = GOOGLE__PROTOBUF__FILE_DESCRIPTOR_SET__INIT;
+    pb_file *bare; /* the files without source_code_info, which errors to come still want */
+    pb_file **order;
     size_t n_bytes;
     uint8_t *p;
     int r;
 
-    set.file = hrp_arena_take(ds->arena, ds->set->n_file, sizeof *set.file);
-    if (set.file == NULL)
+    order = hrp_arena_take(ds->arena, ds->set->n_file, sizeof *order);
+    bare = hrp_arena_take(ds->arena, ds->set->n_file, sizeof *bare);
+    if (order == NULL || bare == NULL)
         return hrp_descset_nomem(ds, err);
-    r = dependency_order(ds, import_find(ds, file->name), set.file, &set.n_file, err);
+    set.file = order;
+    r = dependency_order(ds, import_find(ds, file->name), order, &set.n_file, err);
     if (r != 0)
         return r;
     for (size_t i = 0; i < set.n_file; i++) {
-        if (set.file[i]->source_code_info != NULL)
-            protobuf_c_message_free_unpacked(&set.file[i]->source_code_info->base, hrp_pb_allocator());
-        set.file[i]->source_code_info = NULL;
+        bare[i] = *order[i];
+        bare[i].source_code_info = NULL;
+        order[i] = &bare[i];
     }
     n_bytes = protobuf_c_message_get_packed_size(&set.base);
     p = hrp_buf_reserve(out, n_bytes);

@@ -4,6 +4,7 @@
 #ifndef HRP_DESCRIPTOR_H
 #define HRP_DESCRIPTOR_H
 #include "arena.h"
+#include "editions.h"
 #include "schema.h"
 #include <google/protobuf/descriptor.pb-c.h>
 
@@ -23,6 +24,9 @@ struct hrp_symbol { /* a message or an enum */
     const pb_file *file;
     const pb_message *msg; /* one of the two */
     const pb_enum *enm;
+    struct hrp_features features; /* what its fields and values start from */
+    const int32_t *path;   /* [n_path], in its file: SourceCodeInfo.Location.path */
+    uint32_t n_path;
     struct hrp_type *type; /* types.c: what is known about the message so far */
     bool checked;          /* types.c: the enum's values are good */
 };
@@ -45,10 +49,16 @@ struct hrp_symbol *hrp_descset_find(const struct hrp_descset *ds, const char *na
 /* HR_ENOENT with the nearest message name, for a name a person typed. */
 int hrp_descset_no_message(const struct hrp_descset *ds, const char *name, struct hr_error *err);
 /* Append the canonical set of `file`: it and what it imports, in dependency order, without source_code_info. Refuses
- * missing and circular imports, and files of a syntax other than proto2 and proto3. */
+ * missing and circular imports, and files of an unknown syntax or edition. The set keeps its source_code_info. */
 int hrp_descset_canonical(struct hrp_descset *ds, const pb_file *file, struct hrp_buf *out, struct hr_error *err);
 /* After hrp_descset_canonical: does `file`, which is part of it, import `other`, perhaps through others? */
 bool hrp_descset_imports(const struct hrp_descset *ds, const pb_file *file, const pb_file *other);
+/* "shop.proto:14:3", counted from 1: where what is at `path` (descriptor.proto, SourceCodeInfo.Location) is declared, or
+ * else the nearest thing around it; "shop.proto" where the set has no source_code_info. ret is written always. */
+#define HRP_MAX_PLACE (HRP_MAX_FULL_NAME + 32)
+const char *hrp_descset_place(const pb_file *file, const int32_t *path, size_t n_path, char ret[HRP_MAX_PLACE]);
+/* The same of a message or enum, or of what lies at `below` in it: {2, 0} is a message's first field, {2, 0, 8} its options. */
+const char *hrp_symbol_place(const struct hrp_symbol *sym, const int32_t *below, size_t n_below, char ret[HRP_MAX_PLACE]);
 bool hrp_is_identifier(const char *s);
 /* HR_ELIMIT or HR_ENOMEM of the scratch arena, as an error with a sentence. */
 int hrp_descset_nomem(const struct hrp_descset *ds, struct hr_error *err);

@@ -134,7 +134,8 @@ static enum hrp_phys phys_of(int type)
         return HRP_PHYS_F32;
     case TYPE(STRING):
     case TYPE(BYTES):
-    case TYPE(MESSAGE): /* an opaque one */
+    case TYPE(MESSAGE): /* opaque ones */
+    case TYPE(GROUP):
         return HRP_PHYS_BYTES;
     case TYPE(UINT32):
     case TYPE(UINT64):
@@ -144,26 +145,6 @@ static enum hrp_phys phys_of(int type)
     default:
         return HRP_PHYS_I64;
     }
-}
-
-static bool needs_presence(const struct hrp_type *t, const struct hrp_type_field *f)
-{
-    const pb_field *d = f->d;
-
-    if ((d->has_label && d->label == LABEL(REPEATED)) || hrp_field_in_oneof(t, f))
-        return false;
-    if (t->map_entry) /* absent means the type's default, in proto2, too */
-        return f->msg != NULL;
-    return f->msg != NULL || !hrp_file_is_proto3(t->sym->file) || (d->has_proto3_optional && d->proto3_optional);
-}
-
-static bool is_packed(const struct hrp_type *t, const pb_field *d)
-{
-    if (!d->has_label || d->label != LABEL(REPEATED) || d->type == TYPE(STRING) || d->type == TYPE(BYTES) || d->type == TYPE(MESSAGE))
-        return false;
-    if (d->options != NULL && d->options->has_packed)
-        return d->options->packed;
-    return hrp_file_is_proto3(t->sym->file);
 }
 
 static struct hrp_node *node_add(struct flat *fl, const struct hrp_node *parent, const char *path, const char *name)
@@ -196,7 +177,7 @@ static int field_message(struct flat *fl, const struct hrp_type_field *f, struct
 }
 
 /* `path` is that of the message; the parent may be a oneof of it. */
-static int field_add(struct flat *fl, const struct hrp_type *t, const struct hrp_type_field *f, const struct hrp_node *parent, const char *path, uint32_t depth)
+static int field_add(struct flat *fl, const struct hrp_type_field *f, const struct hrp_node *parent, const char *path, uint32_t depth)
 {
     struct hrp_node *n = node_add(fl, parent, path, f->d->name);
 
@@ -204,11 +185,11 @@ static int field_add(struct flat *fl, const struct hrp_type *t, const struct hrp
         return fl->res;
     n->json_name = json_name(fl, f->d);
     n->number = (uint32_t)f->d->number;
-    n->pb_type = (uint8_t)f->d->type;
-    n->repeated = f->d->has_label && f->d->label == LABEL(REPEATED);
-    n->required = f->d->has_label && f->d->label == LABEL(REQUIRED);
-    n->packed = is_packed(t, f->d);
-    n->explicit_presence = needs_presence(t, f);
+    n->pb_type = f->pb_type;
+    n->repeated = f->repeated;
+    n->required = f->required;
+    n->packed = f->packed;
+    n->explicit_presence = f->explicit_presence;
     n->oneof_member = parent->kind == HRP_NODE_ONEOF;
     if (f->msg != NULL)
         return field_message(fl, f, n, depth);
@@ -227,7 +208,7 @@ static int oneof_add(struct flat *fl, const struct hrp_type *t, int32_t index, c
     n->kind = HRP_NODE_ONEOF;
     for (uint32_t i = 0; i < t->n_fields && fl->res == 0; i++) {
         if (t->fields[i].d->has_oneof_index && t->fields[i].d->oneof_index == index)
-            fl->res = field_add(fl, t, &t->fields[i], n, msg->path, depth);
+            fl->res = field_add(fl, &t->fields[i], n, msg->path, depth);
     }
     n->end = fl->n;
     return fl->res;
@@ -258,7 +239,7 @@ static int message_below(struct flat *fl, const struct hrp_type *t, struct hrp_n
 {
     for (uint32_t i = 0; i < t->n_fields && fl->res == 0; i++) {
         if (!hrp_field_in_oneof(t, &t->fields[i]))
-            fl->res = field_add(fl, t, &t->fields[i], msg, msg->path, depth);
+            fl->res = field_add(fl, &t->fields[i], msg, msg->path, depth);
         else if (first_of_oneof(t, i))
             fl->res = oneof_add(fl, t, t->fields[i].d->oneof_index, msg, depth);
     }

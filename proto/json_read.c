@@ -317,8 +317,8 @@ static int time_text(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_n
 static int message(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_node *n, const struct hrp_jr_place *here)
 {
     const struct hrp_node *msg = n;
-    size_t start = hrp_jr_begin_len(rd);
-    bool duration;
+    bool group = hrp_wire_of(n->pb_type) == HRP_WIRE_GROUP, duration;
+    size_t start = group ? 0 : hrp_jr_begin_len(rd);
     int r;
 
     if (n->opaque) {
@@ -336,7 +336,10 @@ static int message(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_nod
     else
         r = object(rd, s, msg, here);
     rd->depth--;
-    return r != 0 ? r : hrp_jr_end_len(rd, start);
+    if (r != 0 || !group)
+        return r != 0 ? r : hrp_jr_end_len(rd, start);
+    hrp_jr_put_tag(rd, n, HRP_WIRE_GROUP_END);
+    return 0;
 }
 
 static bool all_zero(const uint8_t *p, size_t n)
@@ -355,7 +358,7 @@ static int value_one(struct hrp_jr *rd, struct hrp_schema *s, const struct hrp_n
     int r;
 
     if (n->kind == HRP_NODE_MESSAGE || n->opaque) {
-        hrp_jr_put_tag(rd, n, HRP_WIRE_LEN);
+        hrp_jr_put_tag(rd, n, hrp_wire_of(n->pb_type));
         return message(rd, s, n, here);
     }
     hrp_jr_put_tag(rd, n, hrp_wire_of(n->pb_type));

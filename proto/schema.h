@@ -17,8 +17,9 @@
  * entry is never opaque (its value may be) and is no level of its own. Key and value of an entry have no
  * presence (absent means default), but for values that are messages.
  *
- * Source of names and numbers: google/protobuf/descriptor.proto. Presence comes from the proto3
- * `optional` flag (proto3_optional) and the syntax; synthetic oneofs are dissolved. */
+ * Source of names and numbers: google/protobuf/descriptor.proto. Presence comes from features (editions.h), of
+ * which proto2 and proto3 are two sets of defaults; synthetic oneofs are dissolved. A group is a message here, and
+ * only on the wire something else. */
 #ifndef HRP_SCHEMA_H
 #define HRP_SCHEMA_H
 #include "bytes.h"
@@ -55,7 +56,8 @@ struct hrp_node {
     uint32_t end;            /* one past the last descendant: subtree = [id, end) */
     enum hrp_node_kind kind;
     enum hrp_phys phys;
-    uint8_t pb_type;         /* FieldDescriptorProto.Type 1..18; 0 for root, oneof, unknown */
+    uint8_t pb_type;         /* FieldDescriptorProto.Type 1..18; 10, group: also a message that features say is delimited;
+                                0 for root, oneof, unknown */
     bool repeated, is_map, explicit_presence, required, packed, opaque, unknown;
     bool oneof_member;       /* parent is the oneof node */
     uint32_t number;         /* field number; 0 for root, oneof, unknown */

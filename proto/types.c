@@ -7,11 +7,6 @@
 #define TYPE(name) GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_##name
 #define LABEL(name) GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__LABEL__LABEL_##name
 
-bool hrp_file_is_proto3(const pb_file *f)
-{
-    return f->syntax != NULL && strcmp(f->syntax, "proto3") == 0;
-}
-
 bool hrp_field_is_map(const struct hrp_type_field *f)
 {
     return f->msg != NULL && f->msg->map_entry;
@@ -34,14 +29,34 @@ bool hrp_field_is_opaque(const struct hrp_type_field *f, uint32_t depth)
 
 /* ---- one field ---- */
 
+enum { MESSAGE_FIELD = 2, MESSAGE_ONEOF = 8 }; /* field numbers of DescriptorProto */
+
+const char *hrp_field_place(const struct hrp_type *t, const struct hrp_type_field *f, const int32_t *below, size_t n_below,
+                            char ret[HRP_MAX_PLACE])
+{
+    int32_t path[2 + 16] = {MESSAGE_FIELD, (int32_t)(f - t->fields)};
+
+    n_below = n_below < 16 ? n_below : 16; /* the nearest place around it will do */
+    if (n_below != 0)
+        memcpy(path + 2, below, n_below * sizeof *below);
+    return hrp_symbol_place(t->sym, path, 2 + n_below, ret);
+}
+
 struct check {
     struct hrp_types *ts;
     struct hrp_type *t;
     struct hr_error *err;
+    char place[HRP_MAX_PLACE];
 };
 
-#define refuse(c, field, fmt, ...)                                                                                                 \
-    hr_error_set((c)->err, HR_ESCHEMA, "%s: %s.%s: " fmt, (c)->t->sym->file->name, (c)->t->sym->name, (field), __VA_ARGS__)
+static const char *or_empty(const char *s)
+{
+    return s != NULL ? s : "";
+}
+
+#define refuse_at(c, where, what, fmt, ...)                                                                                        \
+    hr_error_set((c)->err, HR_ESCHEMA, "%s: %s.%s: " fmt, where, (c)->t->sym->name, or_empty(what), __VA_ARGS__)
+#define refuse(c, f, fmt, ...) refuse_at(c, hrp_field_place((c)->t, f, NULL, 0, (c)->place), (f)->d->name, fmt, __VA_ARGS__)
 
 static struct hrp_type *type_of(struct hrp_types *ts, struct hrp_symbol *sym, struct hr_error *err, int *ret_err)
 {
@@ -69,16 +84,18 @@ static struct hrp_type *type_of(struct hrp_types *ts, struct hrp_symbol *sym, st
 
 static int enum_check(struct check *c, struct hrp_symbol *sym)
 {
-    const char *file = sym->file->name;
+    const char *place = hrp_symbol_place(sym, NULL, 0, c->place);
 
     if (sym->enm->n_value == 0)
-        return hr_error_set(c->err, HR_ESCHEMA, "%s: %s: an enum without values", file, sym->name);
+        return hr_error_set(c->err, HR_ESCHEMA, "%s: %s: an enum without values", place, sym->name);
     for (size_t i = 0; i < sym->enm->n_value && !sym->checked; i++) {
         const char *name = sym->enm->value[i]->name;
 
         if (!hrp_is_identifier(name) || strlen(name) > HRP_MAX_NAME)
-            return hr_error_set(c->err, HR_ESCHEMA, "%s: %s: \"%s\" is not a name", file, sym->name, name != NULL ? name : "");
+            return hr_error_set(c->err, HR_ESCHEMA, "%s: %s: \"%s\" is not a name", place, sym->name, name != NULL ? name : "");
     }
+    if (sym->features.bad)
+        return hr_error_set(c->err, HR_ESCHEMA, "%s: %s: a feature that this version does not know", place, sym->name);
     sym->checked = true;
     return 0;
 }
@@ -91,15 +108,15 @@ static int field_resolve(struct check *c, struct hrp_type_field *f)
     int r = 0;
 
     if (d->type_name == NULL || d->type_name[0] != '.')
-        return refuse(c, d->name, "type name \"%s\" is not a full name with a leading dot",
+        return refuse(c, f, "type name \"%s\" is not a full name with a leading dot",
                       d->type_name != NULL ? d->type_name : "");
     sym = hrp_descset_find(c->ts->ds, d->type_name + 1);
     if (sym == NULL)
-        return refuse(c, d->name, "its type %s is not in the set", d->type_name + 1);
+        return refuse(c, f, "its type %s is not in the set", d->type_name + 1);
     if (!hrp_descset_imports(c->ts->ds, c->t->sym->file, sym->file))
-        return refuse(c, d->name, "its type %s is in %s, which is not imported", sym->name, sym->file->name);
+        return refuse(c, f, "its type %s is in %s, which is not imported", sym->name, sym->file->name);
     if (wants_enum != (sym->enm != NULL))
-        return refuse(c, d->name, "%s is %s", sym->name, wants_enum ? "a message, not an enum" : "an enum, not a message");
+        return refuse(c, f, "%s is %s", sym->name, wants_enum ? "a message, not an enum" : "an enum, not a message");
     f->enm = wants_enum ? sym : NULL;
     if (wants_enum)
         return enum_check(c, sym);
@@ -112,22 +129,20 @@ static int field_check(struct check *c, struct hrp_type_field *f)
     const pb_field *d = f->d;
 
     if (!hrp_is_identifier(d->name) || strlen(d->name) > HRP_MAX_NAME)
-        return refuse(c, d->name != NULL ? d->name : "", "not a field name of at most %d bytes", HRP_MAX_NAME);
+        return refuse(c, f, "not a field name of at most %d bytes", HRP_MAX_NAME);
     if (strcmp(d->name, "_unknown") == 0)
-        return refuse(c, d->name, "the name is taken: rows as JSON have their unknown fields there%s", "");
+        return refuse(c, f, "the name is taken: rows as JSON have their unknown fields there%s", "");
     if (!d->has_number || d->number < 1 || d->number > MAX_NUMBER)
-        return refuse(c, d->name, "field number %d is not within 1 and %d", d->has_number ? d->number : 0, MAX_NUMBER);
+        return refuse(c, f, "field number %d is not within 1 and %d", d->has_number ? d->number : 0, MAX_NUMBER);
     if (d->has_label && (d->label < LABEL(OPTIONAL) || d->label > LABEL(REPEATED)))
-        return refuse(c, d->name, "unknown label %d", (int)d->label);
+        return refuse(c, f, "unknown label %d", (int)d->label);
     if (!d->has_type || d->type < TYPE(DOUBLE) || d->type > TYPE(SINT64))
-        return refuse(c, d->name, "unknown type %d", d->has_type ? (int)d->type : 0);
-    if (d->type == TYPE(GROUP))
-        return refuse(c, d->name, "groups are not supported: use a nested message%s", "");
+        return refuse(c, f, "unknown type %d", d->has_type ? (int)d->type : 0);
     if (d->has_oneof_index && (d->oneof_index < 0 || (uint32_t)d->oneof_index >= c->t->n_oneofs))
-        return refuse(c, d->name, "oneof %d of %u", d->oneof_index, c->t->n_oneofs);
+        return refuse(c, f, "oneof %d of %u", d->oneof_index, c->t->n_oneofs);
     if (d->has_oneof_index && d->has_label && d->label != LABEL(OPTIONAL))
-        return refuse(c, d->name, "a member of a oneof can't be repeated or required%s", "");
-    return d->type == TYPE(MESSAGE) || d->type == TYPE(ENUM) ? field_resolve(c, f) : 0;
+        return refuse(c, f, "a member of a oneof can't be repeated or required%s", "");
+    return d->type == TYPE(MESSAGE) || d->type == TYPE(GROUP) || d->type == TYPE(ENUM) ? field_resolve(c, f) : 0;
 }
 
 /* ---- one message ---- */
@@ -155,7 +170,7 @@ static int numbers_check(struct check *c)
     qsort(sorted, c->t->n_fields, sizeof *sorted, by_number);
     for (uint32_t i = 1; i < c->t->n_fields; i++) {
         if (sorted[i]->d->number == sorted[i - 1]->d->number)
-            return refuse(c, sorted[i]->d->name, "field number %d is also that of %s", sorted[i]->d->number,
+            return refuse(c, sorted[i], "field number %d is also that of %s", sorted[i]->d->number,
                           sorted[i - 1]->d->name);
     }
     return 0;
@@ -172,16 +187,17 @@ static int names_check(struct check *c)
     for (uint32_t i = 0; i < c->t->n_fields; i++)
         names[n++] = c->t->fields[i].d->name;
     for (uint32_t i = 0; i < c->t->n_oneofs; i++) {
+        const int32_t at[] = {MESSAGE_ONEOF, (int32_t)i};
         const char *name = c->t->sym->msg->oneof_decl[i]->name;
 
         if (!hrp_is_identifier(name) || strlen(name) > HRP_MAX_NAME)
-            return refuse(c, name != NULL ? name : "", "not a oneof name of at most %d bytes", HRP_MAX_NAME);
+            return refuse_at(c, hrp_symbol_place(c->t->sym, at, 2, c->place), name, "not a oneof name of at most %d bytes", HRP_MAX_NAME);
         names[n++] = name;
     }
     qsort(names, n, sizeof *names, by_text);
     for (uint32_t i = 1; i < n; i++) {
         if (strcmp(names[i], names[i - 1]) == 0)
-            return refuse(c, names[i], "the name is there twice%s", "");
+            return refuse_at(c, hrp_symbol_place(c->t->sym, NULL, 0, c->place), names[i], "the name is there twice%s", "");
     }
     return 0;
 }
@@ -201,7 +217,7 @@ static int oneofs_check(struct check *c)
         if (!d->has_proto3_optional || !d->proto3_optional || !d->has_oneof_index)
             continue;
         if (t->oneof_members[d->oneof_index] != 1)
-            return refuse(c, d->name, "an `optional` field shares its oneof%s", "");
+            return refuse(c, &t->fields[i], "an `optional` field shares its oneof%s", "");
         t->oneof_members[d->oneof_index] = 0;
     }
     return 0;
@@ -210,7 +226,7 @@ static int oneofs_check(struct check *c)
 static bool map_key_ok(const pb_field *d)
 {
     return d->type != TYPE(DOUBLE) && d->type != TYPE(FLOAT) && d->type != TYPE(BYTES) && d->type != TYPE(MESSAGE) &&
-           d->type != TYPE(ENUM);
+           d->type != TYPE(GROUP) && d->type != TYPE(ENUM);
 }
 
 static bool enum_starts_at_zero(const struct hrp_symbol *enm)
@@ -225,17 +241,17 @@ static int map_entry_check(struct check *c)
 
     if (t->n_fields != 2 || t->n_oneofs != 0 || t->fields[0].d->number != 1 || t->fields[1].d->number != 2 ||
         strcmp(t->fields[0].d->name, "key") != 0 || strcmp(t->fields[1].d->name, "value") != 0)
-        return refuse(c, "key", "a map entry needs exactly `key` = 1 and `value` = 2%s", "");
+        return refuse_at(c, hrp_symbol_place(t->sym, NULL, 0, c->place), "key", "a map entry needs exactly `key` = 1 and `value` = 2%s", "");
     for (int i = 0; i < 2; i++) {
         if (t->fields[i].d->has_label && t->fields[i].d->label != LABEL(OPTIONAL))
-            return refuse(c, t->fields[i].d->name, "a map entry's field can't be repeated or required%s", "");
+            return refuse(c, &t->fields[i], "a map entry's field can't be repeated or required%s", "");
     }
     if (!map_key_ok(t->fields[0].d))
-        return refuse(c, "key", "a map's key is an integer, a bool or a string%s", "");
+        return refuse(c, &t->fields[0], "a map's key is an integer, a bool or a string%s", "");
     if (hrp_field_is_map(&t->fields[1]))
-        return refuse(c, "value", "a map's value can't be a map%s", "");
+        return refuse(c, &t->fields[1], "a map's value can't be a map%s", "");
     if (!enum_starts_at_zero(t->fields[1].enm))
-        return refuse(c, "value", "%s can't be the value of a map: its first number is not 0", t->fields[1].enm->name);
+        return refuse(c, &t->fields[1], "%s can't be the value of a map: its first number is not 0", t->fields[1].enm->name);
     return 0;
 }
 
@@ -249,8 +265,51 @@ static int fields_check(struct check *c)
         r = field_check(c, f);
         if (r != 0)
             return r;
-        if (hrp_field_is_map(f) && (!f->d->has_label || f->d->label != LABEL(REPEATED)))
-            return refuse(c, f->d->name, "a map must be repeated%s", "");
+        if (hrp_field_is_map(f) && (!f->d->has_label || f->d->label != LABEL(REPEATED) || f->d->type == TYPE(GROUP)))
+            return refuse(c, f, "a map must be repeated, and no group%s", "");
+    }
+    return 0;
+}
+
+static bool may_be_packed(const pb_field *d)
+{
+    return d->type != TYPE(STRING) && d->type != TYPE(BYTES) && d->type != TYPE(MESSAGE) && d->type != TYPE(GROUP);
+}
+
+static struct hrp_features features_of(const struct hrp_type *t, const struct hrp_type_field *f)
+{
+    struct hrp_features features = t->sym->features;
+    const Google__Protobuf__OneofDescriptorProto *oneof = f->d->has_oneof_index ? t->sym->msg->oneof_decl[f->d->oneof_index] : NULL;
+
+    if (oneof != NULL && oneof->options != NULL)
+        hrp_features_overlay(&oneof->options->base, HRP_FEATURES_ONEOF, &features);
+    hrp_features_overlay(f->d->options != NULL ? &f->d->options->base : NULL, HRP_FEATURES_FIELD, &features);
+    if (f->d->has_label && f->d->label == LABEL(REQUIRED))
+        features.presence = HRP_PRESENCE_REQUIRED;
+    else if (f->d->has_proto3_optional && f->d->proto3_optional)
+        features.presence = HRP_PRESENCE_EXPLICIT;
+    if (!features.edition && f->d->options != NULL && f->d->options->has_packed)
+        features.packed = f->d->options->packed;
+    return features;
+}
+
+/* From syntax, features and label: what the rest of us asks. Oneofs are known. */
+static int features_check(struct check *c)
+{
+    for (uint32_t i = 0; i < c->t->n_fields; i++) {
+        struct hrp_type_field *f = &c->t->fields[i];
+        struct hrp_features features = features_of(c->t, f);
+
+        if (features.bad)
+            return refuse(c, f, "a feature that this version does not know%s", "");
+        f->repeated = f->d->has_label && f->d->label == LABEL(REPEATED);
+        f->required = !f->repeated && !f->d->has_oneof_index && features.presence == HRP_PRESENCE_REQUIRED;
+        f->packed = f->repeated && may_be_packed(f->d) && features.packed;
+        f->explicit_presence = !f->repeated && !hrp_field_in_oneof(c->t, f) &&
+                               (f->msg != NULL || (!c->t->map_entry && features.presence != HRP_PRESENCE_IMPLICIT));
+        f->pb_type = (uint8_t)f->d->type;
+        if (f->d->type == TYPE(MESSAGE) && features.delimited && !f->msg->map_entry && !c->t->map_entry)
+            f->pb_type = TYPE(GROUP);
     }
     return 0;
 }
@@ -258,9 +317,15 @@ static int fields_check(struct check *c)
 static int type_check(struct hrp_types *ts, struct hrp_type *t, struct hr_error *err)
 {
     const pb_message *m = t->sym->msg;
-    struct check c = {ts, t, err};
+    struct check c = {.ts = ts, .t = t, .err = err};
     int r;
 
+    if (m->options != NULL && m->options->message_set_wire_format)
+        return hr_error_set(err, HR_ESCHEMA, "%s: %s: a message set, whose wire format is not supported: use extensions, or Any",
+                            hrp_symbol_place(t->sym, NULL, 0, c.place), t->sym->name);
+    if (t->sym->features.bad)
+        return hr_error_set(err, HR_ESCHEMA, "%s: %s: a feature that this version does not know",
+                            hrp_symbol_place(t->sym, NULL, 0, c.place), t->sym->name);
     if (m->n_field > ts->lim->columns || m->n_oneof_decl > ts->lim->columns)
         return hr_error_set(err, HR_ELIMIT, "%s: %s: more than %u fields", t->sym->file->name, t->sym->name, ts->lim->columns);
     t->n_fields = (uint32_t)m->n_field;
@@ -278,81 +343,11 @@ static int type_check(struct hrp_types *ts, struct hrp_type *t, struct hr_error 
         r = names_check(&c);
     if (r == 0)
         r = oneofs_check(&c);
+    if (r == 0)
+        r = features_check(&c);
     if (r == 0 && t->map_entry)
         r = map_entry_check(&c);
     return r;
-}
-
-/* ---- types that contain themselves: Tarjan's strongly connected components (SIAM J. Comput. 1(2), 1972), without
- * recursion, since a chain of types may be as long as the set ---- */
-
-struct search {
-    struct hrp_type **stack; /* Tarjan's stack */
-    uint32_t n_stack, n_index;
-    struct visit {
-        struct hrp_type *t;
-        uint32_t next;
-    } *visits; /* the call stack it would have been */
-    uint32_t n_visits;
-};
-
-static void search_enter(struct search *s, struct hrp_type *t)
-{
-    t->index = t->low = ++s->n_index;
-    t->on_stack = true;
-    s->stack[s->n_stack++] = t;
-    s->visits[s->n_visits++] = (struct visit){t, 0};
-}
-
-static void search_leave(struct search *s)
-{
-    struct hrp_type *t = s->visits[--s->n_visits].t, *u;
-    bool alone = s->stack[s->n_stack - 1] == t;
-
-    if (s->n_visits != 0 && t->low < s->visits[s->n_visits - 1].t->low)
-        s->visits[s->n_visits - 1].t->low = t->low;
-    if (t->low != t->index)
-        return;
-    do { /* all above t are one component */
-        u = s->stack[--s->n_stack];
-        u->on_stack = false;
-        u->recursive = u->recursive || !alone;
-    } while (u != t);
-}
-
-static void search_from(struct search *s, struct hrp_type *root)
-{
-    search_enter(s, root);
-    while (s->n_visits != 0) {
-        struct visit *v = &s->visits[s->n_visits - 1];
-        struct hrp_type *to;
-
-        if (v->next == v->t->n_fields) {
-            search_leave(s);
-            continue;
-        }
-        to = v->t->fields[v->next++].msg;
-        if (to == NULL)
-            continue;
-        if (to == v->t)
-            to->recursive = true;
-        if (to->index == 0)
-            search_enter(s, to);
-        else if (to->on_stack && to->index < v->t->low)
-            v->t->low = to->index;
-    }
-}
-
-static int cycles_find(struct hrp_types *ts, struct hr_error *err)
-{
-    struct search s = {0};
-
-    s.stack = hrp_arena_take(ts->ds->arena, ts->n, sizeof *s.stack);
-    s.visits = hrp_arena_take(ts->ds->arena, ts->n, sizeof *s.visits);
-    if (s.stack == NULL || s.visits == NULL)
-        return hrp_descset_nomem(ts->ds, err);
-    search_from(&s, ts->list[0]); /* the root reaches them all */
-    return 0;
 }
 
 /* ---- how many nodes ---- */
@@ -448,7 +443,7 @@ int hrp_types_collect(struct hrp_descset *ds, struct hrp_symbol *root, const str
     for (uint32_t i = 0; r == 0 && i < ts.n; i++) /* grows while it is walked */
         r = type_check(&ts, ts.list[i], err);
     if (r == 0)
-        r = cycles_find(&ts, err);
+        r = hrp_types_cycles(&ts, err);
     if (r == 0)
         r = size_check(&ts, ts.list[0], &ts.n_nodes, err);
     if (r == 0)

@@ -12,6 +12,10 @@ struct hrp_type_field {
     const pb_field *d;
     struct hrp_type *msg;           /* message fields */
     const struct hrp_symbol *enm;   /* enum fields */
+    uint8_t pb_type;                /* d->type; of a message that an edition writes delimited: a group's */
+    bool repeated, required;
+    bool explicit_presence;         /* it can be absent: not of lists, of members of oneofs, and of numbers in a map's entry */
+    bool packed;                    /* how we write it; both ways are read */
 };
 struct hrp_type {
     const struct hrp_symbol *sym;
@@ -36,7 +40,11 @@ struct hrp_types {
 
 /* Everything `root` reaches; memory is the set's scratch. HR_ESCHEMA, HR_ELIMIT, HR_ENOMEM, with the place. */
 int hrp_types_collect(struct hrp_descset *ds, struct hrp_symbol *root, const struct hrp_limits *lim, struct hrp_types *ret, struct hr_error *err);
-bool hrp_file_is_proto3(const pb_file *f);
+/* Sets `recursive`. HR_ELIMIT, HR_ENOMEM. */
+int hrp_types_cycles(struct hrp_types *ts, struct hr_error *err);
+/* Place of a field (hrp_descset_place), or of what lies at `below` in its FieldDescriptorProto: {8, 1159} is an option. */
+const char *hrp_field_place(const struct hrp_type *t, const struct hrp_type_field *f, const int32_t *below, size_t n_below,
+                            char ret[HRP_MAX_PLACE]);
 bool hrp_field_is_map(const struct hrp_type_field *f);
 bool hrp_field_in_oneof(const struct hrp_type *t, const struct hrp_type_field *f); /* a real one */
 /* Depth of the message a field at `depth` holds (a map's entry is no level of its own), and whether it stays closed. */

@@ -16,6 +16,8 @@ enum hrp_wire hrp_wire_of(uint8_t pb_type)
     case 11: /* message */
     case 12: /* bytes */
         return HRP_WIRE_LEN;
+    case 10:
+        return HRP_WIRE_GROUP;
     default:
         return HRP_WIRE_VARINT;
     }
@@ -69,10 +71,35 @@ bool hrp_utf8_valid(const uint8_t *p, size_t n)
     return true;
 }
 
+const char hrp_wire_not_utf8[] = "not valid UTF-8, which a string has to be whatever its utf8_validation; bytes may hold anything";
+
 /* ---- fields ---- */
 
-bool hrp_wire_skip(struct hrp_reader *r, uint64_t tag)
+static bool skip(struct hrp_reader *r, uint64_t tag, uint32_t groups_left);
+
+static bool skip_group(struct hrp_reader *r, uint64_t tag, uint32_t groups_left, const uint8_t **ret_end)
 {
+    if (groups_left == 0)
+        return false;
+    while (hrp_reader_left(r) != 0) {
+        const uint8_t *end = r->p;
+        uint64_t inner = hrp_read_varint(r);
+
+        if (inner >> 3 == 0 || inner > UINT32_MAX)
+            return false;
+        if ((inner & 7) == HRP_WIRE_GROUP_END) {
+            *ret_end = end;
+            return inner >> 3 == tag >> 3;
+        }
+        if (!skip(r, inner, groups_left - 1))
+            return false;
+    }
+    return false;
+}
+
+static bool skip(struct hrp_reader *r, uint64_t tag, uint32_t groups_left)
+{
+    const uint8_t *end;
     size_t n;
 
     switch (tag & 7) {
@@ -88,10 +115,28 @@ bool hrp_wire_skip(struct hrp_reader *r, uint64_t tag)
     case HRP_WIRE_32:
         hrp_read_bytes(r, 4);
         break;
+    case HRP_WIRE_GROUP:
+        return skip_group(r, tag, groups_left, &end);
     default:
         return false;
     }
     return !r->bad;
+}
+
+bool hrp_wire_skip(struct hrp_reader *r, uint64_t tag)
+{
+    return skip(r, tag, HRP_MAX_GROUPS);
+}
+
+const uint8_t *hrp_wire_group(struct hrp_reader *r, uint64_t tag, size_t *ret_n)
+{
+    const uint8_t *start = r->p, *end;
+
+    *ret_n = 0;
+    if (!skip_group(r, tag, HRP_MAX_GROUPS, &end))
+        return NULL;
+    *ret_n = (size_t)(end - start);
+    return start;
 }
 
 bool hrp_wire_check_unknown(struct hrp_schema *s, const struct hrp_node *msg, const uint8_t *p, size_t n)
@@ -108,8 +153,11 @@ bool hrp_wire_check_unknown(struct hrp_schema *s, const struct hrp_node *msg, co
 }
 
 const char hrp_wire_no_memory[] = "out of memory";
+const char hrp_wire_bad_unknown[] = "an unknown field is cut off, or a group that does not end as it began";
+const char hrp_wire_no_end[] = "a group without its end";
 
-static const char *check_message(struct hrp_schema *s, const struct hrp_node *msg, const uint8_t *p, size_t n, uint32_t depth,
+/* Up to the end of r, or of the group of that number when it is not 0. */
+static const char *check_message(struct hrp_schema *s, const struct hrp_node *msg, struct hrp_reader *r, uint64_t group, uint32_t depth,
                                  const struct hrp_node **ret_node);
 
 static const char *check_packed(enum hrp_wire wire, const uint8_t *p, size_t n)
@@ -121,23 +169,32 @@ static const char *check_packed(enum hrp_wire wire, const uint8_t *p, size_t n)
     return r.bad ? "a packed list is cut off" : NULL;
 }
 
+static const char *check_below(struct hrp_schema *s, const struct hrp_node *node, struct hrp_reader *r, uint64_t group, uint32_t depth,
+                               const struct hrp_node **ret_node)
+{
+    struct hrp_schema *sub;
+
+    if (!node->opaque)
+        return check_message(s, node, r, group, depth - 1, ret_node);
+    sub = hrp_schema_of_msg(s, node);
+    return sub == NULL ? hrp_wire_no_memory : check_message(sub, hrp_schema_nodes(sub), r, group, depth - 1, ret_node);
+}
+
 static const char *check_length_delimited(struct hrp_schema *s, const struct hrp_node *node, struct hrp_reader *r, uint32_t depth,
                                           const struct hrp_node **ret_node)
 {
-    struct hrp_schema *sub;
+    struct hrp_reader in;
     size_t n;
     const uint8_t *p = hrp_read_lenbytes(r, &n);
 
     if (p == NULL)
         return "longer than the message it is in";
-    if (node->kind == HRP_NODE_MESSAGE)
-        return check_message(s, node, p, n, depth - 1, ret_node);
-    if (node->opaque) {
-        sub = hrp_schema_of_msg(s, node);
-        return sub == NULL ? hrp_wire_no_memory : check_message(sub, hrp_schema_nodes(sub), p, n, depth - 1, ret_node);
+    if (node->kind == HRP_NODE_MESSAGE || node->opaque) {
+        in = hrp_reader(p, n);
+        return check_below(s, node, &in, 0, depth, ret_node);
     }
     if (node->pb_type == 9)
-        return hrp_utf8_valid(p, n) ? NULL : "not valid UTF-8";
+        return hrp_utf8_valid(p, n) ? NULL : hrp_wire_not_utf8;
     return node->pb_type == 12 ? NULL : check_packed(hrp_wire_of(node->pb_type), p, n);
 }
 
@@ -147,45 +204,56 @@ static const char *check_field(struct hrp_schema *s, const struct hrp_node *node
     enum hrp_wire wire = hrp_wire_of(node->pb_type);
     unsigned got = tag & 7;
 
-    if (got != wire && !(got == HRP_WIRE_LEN && node->repeated))
+    if (got != wire && !(got == HRP_WIRE_LEN && node->repeated && wire != HRP_WIRE_GROUP))
         return "a wire type that is not the field's";
     if (got == HRP_WIRE_LEN)
         return check_length_delimited(s, node, r, depth, ret_node);
+    if (got == HRP_WIRE_GROUP)
+        return check_below(s, node, r, tag >> 3, depth, ret_node);
     return hrp_wire_skip(r, tag) ? NULL : "cut off";
 }
 
-static const char *check_message(struct hrp_schema *s, const struct hrp_node *msg, const uint8_t *p, size_t n, uint32_t depth,
+const char *hrp_wire_group_ends(uint64_t tag, uint64_t group)
+{
+    if (group == 0)
+        return "the end of a group that did not begin";
+    return tag >> 3 == group ? NULL : "the end of another group";
+}
+
+static const char *check_message(struct hrp_schema *s, const struct hrp_node *msg, struct hrp_reader *r, uint64_t group, uint32_t depth,
                                  const struct hrp_node **ret_node)
 {
-    struct hrp_reader r = hrp_reader(p, n);
-
     if (depth == 0)
         return "messages nested too deeply";
-    while (hrp_reader_left(&r) != 0) {
-        uint64_t tag = hrp_read_varint(&r);
+    while (hrp_reader_left(r) != 0) {
+        uint64_t tag = hrp_read_varint(r);
         const struct hrp_node *node;
         const char *wrong;
 
-        if (r.bad || tag >> 3 == 0 || tag > UINT32_MAX)
+        if (r->bad || tag >> 3 == 0 || tag > UINT32_MAX)
             return "not a field tag";
+        if ((tag & 7) == HRP_WIRE_GROUP_END)
+            return hrp_wire_group_ends(tag, group);
         node = hrp_schema_field(s, msg, (uint32_t)(tag >> 3));
         if (node == NULL) {
-            if (!hrp_wire_skip(&r, tag))
-                return "an unknown field is cut off or a group";
+            if (!hrp_wire_skip(r, tag))
+                return hrp_wire_bad_unknown;
             continue;
         }
-        wrong = check_field(s, node, tag, &r, depth, ret_node);
+        wrong = check_field(s, node, tag, r, depth, ret_node);
         if (wrong != NULL) {
             if (*ret_node == NULL)
                 *ret_node = node;
             return wrong;
         }
     }
-    return NULL;
+    return group != 0 ? hrp_wire_no_end : NULL;
 }
 
 const char *hrp_wire_check(struct hrp_schema *s, const uint8_t *p, size_t n, uint32_t depth, const struct hrp_node **ret_node)
 {
+    struct hrp_reader r = hrp_reader(p, n);
+
     *ret_node = NULL;
-    return check_message(s, hrp_schema_nodes(s), p, n, depth, ret_node);
+    return check_message(s, hrp_schema_nodes(s), &r, 0, depth, ret_node);
 }

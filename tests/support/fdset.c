@@ -85,6 +85,81 @@ fd_file *fd_file_add(struct fd_set *set, const char *name, const char *package, 
     return f;
 }
 
+void fd_unknown_varint(struct fd_set *set, ProtobufCMessage *m, uint32_t number, uint64_t v)
+{
+    uint8_t *p = fd_alloc(set, 10);
+    size_t n = 0;
+    ProtobufCMessageUnknownField *u;
+    ProtobufCMessageUnknownField add;
+    size_t n_fields = m->n_unknown_fields;
+
+    for (; v >= 0x80; v >>= 7)
+        p[n++] = (uint8_t)(v | 0x80);
+    p[n++] = (uint8_t)v;
+    add = (ProtobufCMessageUnknownField){number, PROTOBUF_C_WIRE_TYPE_VARINT, n, p};
+    u = m->unknown_fields;
+    APPEND(set, u, n_fields, add);
+    m->unknown_fields = u;
+    m->n_unknown_fields = (unsigned)n_fields;
+}
+
+void fd_unknown_bytes(struct fd_set *set, ProtobufCMessage *m, uint32_t number, const void *p, size_t n)
+{
+    uint8_t *copy = fd_alloc(set, n + 1);
+    size_t n_fields = m->n_unknown_fields;
+    ProtobufCMessageUnknownField *u = m->unknown_fields, add = {number, PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED, n + 1, copy};
+
+    if (n > 127)
+        abort();
+    copy[0] = (uint8_t)n;
+    memcpy(copy + 1, p, n);
+    APPEND(set, u, n_fields, add);
+    m->unknown_fields = u;
+    m->n_unknown_fields = (unsigned)n_fields;
+}
+
+ProtobufCMessage *fd_file_options(struct fd_set *set, fd_file *file)
+{
+    if (file->options == NULL) {
+        file->options = fd_alloc(set, sizeof *file->options);
+        google__protobuf__file_options__init(file->options);
+    }
+    return &file->options->base;
+}
+
+ProtobufCMessage *fd_message_options(struct fd_set *set, fd_message *msg)
+{
+    if (msg->options == NULL) {
+        msg->options = fd_alloc(set, sizeof *msg->options);
+        google__protobuf__message_options__init(msg->options);
+    }
+    return &msg->options->base;
+}
+
+ProtobufCMessage *fd_field_options(struct fd_set *set, fd_field *f)
+{
+    if (f->options == NULL) {
+        f->options = fd_alloc(set, sizeof *f->options);
+        google__protobuf__field_options__init(f->options);
+    }
+    return &f->options->base;
+}
+
+void fd_feature(struct fd_set *set, ProtobufCMessage *options, uint32_t number, int feature, int value)
+{
+    uint8_t bytes[] = {(uint8_t)(feature << 3), (uint8_t)value};
+
+    fd_unknown_bytes(set, options, number, bytes, sizeof bytes);
+}
+
+fd_file *fd_edition_add(struct fd_set *set, const char *name, const char *package, int edition)
+{
+    fd_file *f = fd_file_add(set, name, package, "editions");
+
+    fd_unknown_varint(set, &f->base, 14, (uint64_t)edition);
+    return f;
+}
+
 void fd_import(struct fd_set *set, fd_file *file, const char *name)
 {
     APPEND(set, file->dependency, file->n_dependency, fd_str(set, name));
@@ -189,8 +264,7 @@ fd_field *fd_in_oneof(fd_field *f, int32_t index)
 
 fd_field *fd_packed(struct fd_set *set, fd_field *f, int packed)
 {
-    f->options = fd_alloc(set, sizeof *f->options);
-    google__protobuf__field_options__init(f->options);
+    fd_field_options(set, f);
     f->options->has_packed = 1;
     f->options->packed = packed;
     return f;

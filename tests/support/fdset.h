@@ -21,6 +21,11 @@ enum { /* FieldDescriptorProto.Type */
     FD_BYTES, FD_UINT32, FD_ENUM, FD_SFIXED32, FD_SFIXED64, FD_SINT32, FD_SINT64
 };
 
+enum { /* where options keep their features; numbers of google.protobuf.FeatureSet */
+    FD_FEATURES_FILE = 50, FD_FEATURES_MESSAGE = 12, FD_FEATURES_FIELD = 21, FD_FEATURES_ONEOF = 1, FD_FEATURES_ENUM = 7,
+    FD_PRESENCE = 1, FD_ENUM_TYPE = 2, FD_ENCODING = 3, FD_UTF8 = 4, FD_MESSAGE_ENCODING = 5
+};
+
 struct fd_set;
 struct fd_set *fd_set_new(void);
 void fd_set_free(struct fd_set *set);
@@ -29,6 +34,14 @@ void *fd_alloc(struct fd_set *set, size_t n_bytes);            /* zeroed, lives 
 char *fd_str(struct fd_set *set, const char *s);
 
 fd_file *fd_file_add(struct fd_set *set, const char *name, const char *package, const char *syntax); /* package, syntax: NULL leaves it out */
+fd_file *fd_edition_add(struct fd_set *set, const char *name, const char *package, int edition); /* 1000: 2023 */
+/* What protobuf-c's descriptor.proto has no field for, added behind. Options are made where there are none. */
+void fd_unknown_varint(struct fd_set *set, ProtobufCMessage *m, uint32_t number, uint64_t v);
+void fd_unknown_bytes(struct fd_set *set, ProtobufCMessage *m, uint32_t number, const void *p, size_t n); /* at most 127 */
+ProtobufCMessage *fd_file_options(struct fd_set *set, fd_file *file);
+ProtobufCMessage *fd_message_options(struct fd_set *set, fd_message *msg);
+ProtobufCMessage *fd_field_options(struct fd_set *set, fd_field *f);
+void fd_feature(struct fd_set *set, ProtobufCMessage *options, uint32_t number, int feature, int value);
 void fd_import(struct fd_set *set, fd_file *file, const char *name);
 fd_message *fd_message_add(struct fd_set *set, fd_file *file, const char *name);
 fd_message *fd_nested_add(struct fd_set *set, fd_message *msg, const char *name);

@@ -24,7 +24,7 @@ static const char *type_name(struct rnd *r, int type, char *buf, size_t n)
 {
     if (type == FD_ENUM)
         return ".rnd.E";
-    if (type != FD_MESSAGE)
+    if (type != FD_MESSAGE && type != FD_GROUP)
         return NULL;
     snprintf(buf, n, ".rnd.M%u", rnd_below(r, N_MESSAGES));
     return buf;
@@ -43,12 +43,14 @@ static void field_random(struct fd_set *set, struct rnd *r, fd_message *m, bool 
         fd_map_add(set, m, full, name, number, key_types[rnd_below(r, sizeof key_types / sizeof key_types[0])], type, of);
         return;
     }
+    if (type == FD_MESSAGE && rnd_one_in(r, 4))
+        type = FD_GROUP;
     f = fd_typed_add(set, m, name, number, type, of);
     if (oneof >= 0) {
         fd_in_oneof(f, oneof);
     } else if (rnd_one_in(r, 3)) {
         fd_repeated(f);
-        if (type != FD_STRING && type != FD_BYTES && type != FD_MESSAGE && rnd_one_in(r, 2))
+        if (type != FD_STRING && type != FD_BYTES && type != FD_MESSAGE && type != FD_GROUP && rnd_one_in(r, 2))
             fd_packed(set, f, (int)rnd_below(r, 2));
     }
 }
@@ -72,11 +74,24 @@ static void message_random(struct fd_set *set, struct rnd *r, fd_message *m, boo
     }
 }
 
+static fd_file *edition_random(struct fd_set *set, struct rnd *r)
+{
+    fd_file *file = fd_edition_add(set, "rnd.proto", "rnd", rnd_one_in(r, 2) ? 1000 : 1001);
+
+    if (rnd_one_in(r, 2))
+        fd_feature(set, fd_file_options(set, file), FD_FEATURES_FILE, FD_PRESENCE, 1 + (int)rnd_below(r, 2));
+    if (rnd_one_in(r, 2))
+        fd_feature(set, fd_file_options(set, file), FD_FEATURES_FILE, FD_MESSAGE_ENCODING, 1 + (int)rnd_below(r, 2));
+    if (rnd_one_in(r, 2))
+        fd_feature(set, fd_file_options(set, file), FD_FEATURES_FILE, FD_ENCODING, 1 + (int)rnd_below(r, 2));
+    return file;
+}
+
 uint8_t *test_set_random(struct rnd *r, size_t *ret_n)
 {
     struct fd_set *set = fd_set_new();
-    bool proto3 = !rnd_one_in(r, 3);
-    fd_file *file = fd_file_add(set, "rnd.proto", "rnd", proto3 ? "proto3" : "proto2");
+    bool edition = rnd_one_in(r, 4), proto3 = !edition && !rnd_one_in(r, 3);
+    fd_file *file = edition ? edition_random(set, r) : fd_file_add(set, "rnd.proto", "rnd", proto3 ? "proto3" : "proto2");
     fd_enum *e = fd_enum_add(set, file, "E");
     uint8_t *p;
 
@@ -123,6 +138,8 @@ static unsigned wire_of(uint8_t pb_type)
     case FD_BYTES:
     case FD_MESSAGE:
         return 2;
+    case FD_GROUP:
+        return 3;
     case FD_FLOAT:
     case FD_FIXED32:
     case FD_SFIXED32:
@@ -175,12 +192,16 @@ static void put_random_bytes(struct rnd *r, struct hrp_buf *out)
 
 static void put_random_unknown(struct rnd *r, uint32_t number, struct hrp_buf *out)
 {
-    static const unsigned wires[] = {0, 1, 2, 5};
-    unsigned wire = wires[rnd_below(r, 4)];
+    static const unsigned wires[] = {0, 1, 2, 3, 5};
+    unsigned wire = wires[rnd_below(r, 5)];
     const struct hrp_node as = {.pb_type = wire == 0 ? FD_INT64 : wire == 1 ? FD_FIXED64 : FD_FIXED32};
 
     hrp_put_varint(out, (uint64_t)number << 3 | wire);
-    if (wire == 2)
+    if (wire == 3) {
+        for (uint32_t n = rnd_below(r, 3); n > 0; n--)
+            put_random_unknown(r, 1 + rnd_below(r, 9), out);
+        hrp_put_varint(out, (uint64_t)number << 3 | 4);
+    } else if (wire == 2)
         put_random_bytes(r, out);
     else
         put_random_number(r, &as, out);
@@ -188,13 +209,20 @@ static void put_random_unknown(struct rnd *r, uint32_t number, struct hrp_buf *o
 
 static void put_random_message(struct rnd *r, struct hrp_schema *s, const struct hrp_node *msg, unsigned depth, struct hrp_buf *out);
 
-static void put_random_below(struct rnd *r, struct hrp_schema *s, const struct hrp_node *msg, unsigned depth, struct hrp_buf *out)
+/* Behind the tag of a message, or of the group `group` when it is not 0. */
+static void put_random_below(struct rnd *r, struct hrp_schema *s, const struct hrp_node *msg, uint32_t group, unsigned depth,
+                             struct hrp_buf *out)
 {
     struct hrp_buf inner = HRP_BUF_INIT;
 
     if (depth != 0)
         put_random_message(r, s, msg, depth, &inner);
-    hrp_put_lenbytes(out, inner.p, inner.n);
+    if (group == 0) {
+        hrp_put_lenbytes(out, inner.p, inner.n);
+    } else {
+        hrp_put_bytes(out, inner.p, inner.n);
+        hrp_put_varint(out, (uint64_t)group << 3 | 4);
+    }
     hrp_buf_fini(&inner);
 }
 
@@ -211,21 +239,22 @@ static void put_random_packed(struct rnd *r, const struct hrp_node *node, struct
 static void put_random_field(struct rnd *r, struct hrp_schema *s, const struct hrp_node *node, unsigned depth, struct hrp_buf *out)
 {
     unsigned wire = wire_of(node->pb_type);
-    bool packed = wire != 2 && node->repeated && rnd_one_in(r, 2);
+    bool packed = wire != 2 && wire != 3 && node->repeated && rnd_one_in(r, 2);
+    uint32_t group = wire == 3 ? node->number : 0;
 
     hrp_put_varint(out, (uint64_t)node->number << 3 | (packed ? 2 : wire));
     if (packed)
         put_random_packed(r, node, out);
-    else if (wire != 2)
+    else if (wire != 2 && group == 0)
         put_random_number(r, node, out);
     else if (node->pb_type == FD_STRING)
         put_random_text(r, out);
     else if (node->pb_type == FD_BYTES)
         put_random_bytes(r, out);
     else if (node->opaque)
-        put_random_below(r, hrp_schema_of_msg(s, node), hrp_schema_nodes(hrp_schema_of_msg(s, node)), depth / 2, out);
+        put_random_below(r, hrp_schema_of_msg(s, node), hrp_schema_nodes(hrp_schema_of_msg(s, node)), group, depth / 2, out);
     else
-        put_random_below(r, s, node, depth - 1, out);
+        put_random_below(r, s, node, group, depth - 1, out);
 }
 
 static void put_random_message(struct rnd *r, struct hrp_schema *s, const struct hrp_node *msg, unsigned depth, struct hrp_buf *out)
@@ -299,16 +328,60 @@ static bool number_add(struct items *l, struct hrp_reader *r, const struct hrp_n
     return !r->bad;
 }
 
+static bool skip(struct hrp_reader *r, uint64_t tag, unsigned depth);
+
+/* Up to the end tag of the group, which is not part of what comes back. */
+static const uint8_t *group_read(struct hrp_reader *r, uint64_t number, unsigned depth, size_t *ret_n)
+{
+    const uint8_t *start = r->p;
+
+    while (depth < 100 && hrp_reader_left(r) != 0) {
+        const uint8_t *end = r->p;
+        uint64_t tag = hrp_read_varint(r);
+
+        *ret_n = (size_t)(end - start);
+        if ((tag & 7) == 4)
+            return tag >> 3 == number ? start : NULL;
+        if (!skip(r, tag, depth + 1))
+            return NULL;
+    }
+    return NULL;
+}
+
+static bool skip(struct hrp_reader *r, uint64_t tag, unsigned depth)
+{
+    unsigned wire = tag & 7;
+    size_t n;
+
+    if (tag >> 3 == 0 || tag > UINT32_MAX)
+        return false;
+    if (wire == 0)
+        hrp_read_varint(r);
+    else if (wire == 2)
+        hrp_read_lenbytes(r, &n);
+    else if (wire == 1 || wire == 5)
+        hrp_read_bytes(r, wire == 1 ? 8 : 4);
+    else
+        return wire == 3 && group_read(r, tag >> 3, depth, &n) != NULL;
+    return !r->bad;
+}
+
 static bool known_add(struct items *l, struct hrp_reader *r, const struct hrp_node *node, unsigned wire)
 {
     struct hrp_reader in;
     const uint8_t *p;
     size_t n;
 
+    if (wire == 3 && wire_of(node->pb_type) == 3) {
+        p = group_read(r, node->number, 0, &n);
+        if (p != NULL)
+            item_add(l, (struct item){node, p, n, 0});
+        return p != NULL;
+    }
     if (wire != 2)
         return wire == wire_of(node->pb_type) && number_add(l, r, node, wire);
     p = hrp_read_lenbytes(r, &n);
-    if (p == NULL || (wire_of(node->pb_type) != 2 && !node->repeated))
+    if (p == NULL || (wire_of(node->pb_type) != 2 && !node->repeated) || wire_of(node->pb_type) == 3)
         return false;
     if (wire_of(node->pb_type) == 2) {
         item_add(l, (struct item){node, p, n, 0});
@@ -322,20 +395,12 @@ static bool known_add(struct items *l, struct hrp_reader *r, const struct hrp_no
     return true;
 }
 
-static bool unknown_add(struct items *l, struct hrp_reader *r, const uint8_t *start, unsigned wire)
+static bool unknown_add(struct items *l, struct hrp_reader *r, const uint8_t *start, uint64_t tag)
 {
-    size_t n;
-
-    if (wire == 0)
-        hrp_read_varint(r);
-    else if (wire == 2)
-        hrp_read_lenbytes(r, &n);
-    else if (wire == 1 || wire == 5)
-        hrp_read_bytes(r, wire == 1 ? 8 : 4);
-    else
+    if (!skip(r, tag, 0))
         return false;
     item_add(l, (struct item){NULL, start, (size_t)(r->p - start), 0});
-    return !r->bad;
+    return true;
 }
 
 static bool items_read(struct hrp_schema *s, const struct hrp_node *msg, const uint8_t *p, size_t n, struct items *l)
@@ -350,7 +415,7 @@ static bool items_read(struct hrp_schema *s, const struct hrp_node *msg, const u
 
         if (tag >> 3 == 0 || tag > UINT32_MAX)
             return false;
-        good = node != NULL ? known_add(l, &r, node, tag & 7) : unknown_add(l, &r, start, tag & 7);
+        good = node != NULL ? known_add(l, &r, node, tag & 7) : unknown_add(l, &r, start, tag);
     }
     return good && !r.bad;
 }
@@ -363,12 +428,17 @@ static bool put_below(struct hrp_schema *s, const struct hrp_node *node, const u
     struct hrp_buf inner = HRP_BUF_INIT;
     bool good = true;
 
-    hrp_put_varint(out, (uint64_t)node->number << 3 | 2);
+    hrp_put_varint(out, (uint64_t)node->number << 3 | wire_of(node->pb_type));
     if (node->opaque)
         hrp_put_bytes(&inner, p, n);
     else
         good = put_meaning(s, node, p, n, &inner);
-    hrp_put_lenbytes(out, inner.p, inner.n);
+    if (node->pb_type == FD_GROUP) {
+        hrp_put_bytes(out, inner.p, inner.n);
+        hrp_put_varint(out, (uint64_t)node->number << 3 | 4);
+    } else {
+        hrp_put_lenbytes(out, inner.p, inner.n);
+    }
     hrp_buf_fini(&inner);
     return good;
 }
@@ -389,7 +459,7 @@ static bool put_item(struct hrp_schema *s, const struct item *it, struct hrp_buf
 {
     unsigned wire = wire_of(it->node->pb_type);
 
-    if (it->node->pb_type == FD_MESSAGE)
+    if (it->node->pb_type == FD_MESSAGE || it->node->pb_type == FD_GROUP)
         return put_below(s, it->node, it->p, it->n, out);
     hrp_put_varint(out, (uint64_t)it->node->number << 3 | wire);
     if (wire == 2)
@@ -463,7 +533,7 @@ static bool put_meaning(struct hrp_schema *s, const struct hrp_node *msg, const 
 
         if (node->repeated)
             good = put_list(s, node, &l, out);
-        else if (node->pb_type == FD_MESSAGE)
+        else if (node->pb_type == FD_MESSAGE || node->pb_type == FD_GROUP)
             good = put_merged(s, node, &l, out);
         else
             good = put_last(s, node, msg->is_map, &l, out);

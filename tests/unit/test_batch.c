@@ -347,7 +347,7 @@ static void bad_rows_leave_no_trace(void **state)
     below(&bad, 44, &in);
     text(&bad, 999, "unknown");
     text(&bad, 14, "\xff");
-    refused(b, &bad, "a_string: not valid UTF-8");
+    refused(b, &bad, "a_string: not valid UTF-8, which a string has to be whatever its utf8_validation; bytes may hold anything");
     bad.n -= 2;
     refused(b, &bad, "a_string: longer than the message it is in");
     bad.n = 0;
@@ -361,14 +361,14 @@ static void bad_rows_leave_no_trace(void **state)
     refused(b, &bad, "an_int32: a wire type that is not the field's");
     bad.n = 0;
     hrp_put_varint(&bad, 900u << 3 | 3);
-    refused(b, &bad, "an unknown field is cut off or a group");
+    refused(b, &bad, "an unknown field is cut off, or a group that does not end as it began");
     bad.n = 0;
     hrp_put_u8(&bad, 2);
     refused(b, &bad, "not a field tag");
     bad.n = 0;
     text(&in, 1, "\xc0\x80");
     below(&bad, 20, &in);
-    refused(b, &bad, "tree: in it, name: not valid UTF-8");
+    refused(b, &bad, "tree: in it, name: not valid UTF-8, which a string has to be whatever its utf8_validation; bytes may hold anything");
 
     test_add_row(clean, 2, &good);
     test_add_row(b, 2, &good);
