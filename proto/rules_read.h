@@ -22,6 +22,7 @@ struct hrp_rule_def {        /* a line of rules.def */
     const char *name;        /* "min_len" */
     uint8_t pb_type;         /* FieldDescriptorProto.Type of its value */
     bool repeated;
+    uint8_t oneof;           /* 0: none; else of those with the same number the last one written holds */
 };
 union hrp_rule_value {       /* by def->pb_type */
     int64_t i;               /* signed integers, enum, bool */
@@ -34,7 +35,7 @@ union hrp_rule_value {       /* by def->pb_type */
     struct {
         int64_t seconds;
         int32_t nanos;
-    } t;                     /* Duration, Timestamp */
+    } t;                     /* Duration, Timestamp (in range or not: as written) */
 };
 struct hrp_rule {
     const struct hrp_rule_def *def;
@@ -65,5 +66,10 @@ int hrp_rules_of_field(struct hrp_descset *ds, const struct hrp_type *t, const s
 int hrp_rules_of_message(struct hrp_descset *ds, const struct hrp_type *t, const struct hrp_message_rules **ret, struct hr_error *err);
 /* OneofRules.required of oneof i of the message. */
 int hrp_rules_of_oneof(struct hrp_descset *ds, const struct hrp_type *t, uint32_t i, bool *ret_required, struct hr_error *err);
+/* What the values of a field, or the elements of a list, can have rules of; MAP and REPEATED are the field's own. */
+enum hrp_rules_type hrp_rules_type_of_field(const struct hrp_type_field *f);
+enum hrp_rules_type hrp_rules_type_of_element(const struct hrp_type_field *f);
+const char *hrp_rules_type_name(enum hrp_rules_type type);           /* "uint32", "field_mask" */
+const struct hrp_rule_def *hrp_rule_defs(uint32_t *ret_n);           /* all of rules.def */
 const struct hrp_rule *hrp_rule_find(const struct hrp_field_rules *fr, const char *name); /* NULL: not set, or fr is NULL */
 #endif
