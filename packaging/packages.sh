@@ -2,7 +2,7 @@
 
 HEADRACE_PACKAGES_BUILD=(
     build-essential cmake ninja-build pkg-config git ca-certificates
-    libuv1-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev liblz4-dev libxxhash-dev
+    libuv1-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libprotobuf-dev libprotoc-dev liblz4-dev libxxhash-dev
     librocksdb-dev libjansson-dev libyaml-dev libcurl4-openssl-dev node-llhttp
     libre2-dev libssl-dev
 )
