@@ -47,6 +47,8 @@ void hrp_builder_free(struct hrp_builder *b);
  * HRP_ROW_MAX_BYTES), HR_ENOMEM; HR_EFULL from any of the three: one more would make a batch that readers with the default
  * limits refuse: seal, then add the same again. */
 #define HRP_ROW_MAX_BYTES (1u << 20)
+/* Personal data (options.h): a typed row loses what its fields say is dropped or truncated; a raw row of a schema that drops,
+ * truncates or hashes anything (hrp_schema_secret) keeps its reason and loses its bytes. */
 int hrp_builder_add(struct hrp_builder *b, uint32_t lane, uint64_t n, int64_t event_time_ns, uint32_t weight, uint32_t flags,
                     const uint8_t *row, size_t n_bytes, struct hr_error *err);
 int hrp_builder_add_raw(struct hrp_builder *b, uint32_t lane, uint64_t n, int64_t event_time_ns, const char *reason,

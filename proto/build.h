@@ -16,6 +16,8 @@ enum shape {
     SHAPE_ONEOF,    /* cases */
 };
 
+#define WIRE_PERSONAL 8u /* no tag has it, so that other columns do not pay for the question */
+
 struct bcol_size {
     uint32_t n_slots;  /* slots filled so far: of the bitmap, lengths or cases; members: times chosen */
     uint32_t n_values; /* values, or instances of a message */
@@ -27,11 +29,12 @@ struct bcol {
     struct bcol *owner;       /* the message that holds the field, also through a oneof; root: NULL */
     struct bcol *oneof;       /* members: their oneof's column */
     enum shape shape;
-    uint8_t wire;             /* enum hrp_wire of one value */
+    uint8_t wire;             /* enum hrp_wire of one value; WIRE_PERSONAL: dropped or truncated on the way in */
     uint8_t pb_type;
     uint8_t value_bytes;      /* of one value in memory: 8 or 4 (float, length of a string); 0: no values */
     bool is_member, used;     /* used: touched since the last seal */
     bool may_pack;            /* comes as a packed list, too */
+    uint32_t truncate_to;     /* WIRE_PERSONAL: 0 drops the field */
     uint32_t row;             /* builder's row mark of the last touch */
     struct bcol_size now, before;
     size_t cap_values, cap_data, cap_slots; /* bytes */

@@ -53,6 +53,18 @@ static int enter(struct bcol *msg, struct bcol *c)
     return 0;
 }
 
+/* What the SDK does to personal data; a hash is made by the collector, which has the key. */
+static void personal_init(struct bcol *c)
+{
+    const struct hrp_field_options *o = c->node->options;
+
+    if (o == NULL || (o->action != HRP_PERSONAL_DROP && o->action != HRP_PERSONAL_TRUNCATE))
+        return;
+    c->wire = WIRE_PERSONAL;
+    c->may_pack = false;
+    c->truncate_to = o->action == HRP_PERSONAL_TRUNCATE ? o->truncate_to : 0;
+}
+
 int hrp_bcol_init(struct hrp_builder *b, uint32_t id)
 {
     const struct hrp_node *node = &hrp_schema_nodes(b->schema)[id];
@@ -66,6 +78,7 @@ int hrp_bcol_init(struct hrp_builder *b, uint32_t id)
     if (id == 0)
         return 0;
     c->may_pack = node->repeated && c->wire != HRP_WIRE_GROUP;
+    personal_init(c);
     c->is_member = node->oneof_member;
     c->oneof = c->is_member ? parent : NULL;
     c->owner = c->is_member ? parent->owner : parent;

@@ -226,6 +226,49 @@ static int add_group(struct hrp_builder *b, struct bcol *c, struct hrp_reader *r
     return p != NULL ? add_opaque(b, c, p, n, depth - 1) : bad(b, c->node, hrp_wire_no_end);
 }
 
+/* Bytes of the first `most` code points, of UTF-8 that is valid. */
+static size_t utf8_prefix(const uint8_t *p, size_t n, uint32_t most)
+{
+    size_t i = 0;
+
+    for (uint32_t k = 0; k < most && i < n; k++) {
+        do
+            i++;
+        while (i < n && (p[i] & 0xc0) == 0x80);
+    }
+    return i;
+}
+
+static int add_truncated(struct hrp_builder *b, struct bcol *c, struct hrp_reader *r)
+{
+    size_t n;
+    const uint8_t *p = hrp_read_lenbytes(r, &n);
+
+    if (p == NULL)
+        return bad(b, c->node, "longer than the message it is in");
+    if (c->pb_type == 9 && !hrp_utf8_valid(p, n))
+        return bad(b, c->node, hrp_wire_not_utf8);
+    if (c->pb_type == 9)
+        n = utf8_prefix(p, n, c->truncate_to);
+    else if (n > c->truncate_to)
+        n = c->truncate_to;
+    return hrp_bcol_add_string(b, c, p, n);
+}
+
+/* A value that is not what its column takes: not the field's, or one that must not be kept as it came, but cut short, or
+ * passed over as if it were not there. */
+static int add_otherwise(struct hrp_builder *b, struct bcol *c, struct hrp_reader *r, uint64_t tag)
+{
+    unsigned wire = tag & 7, wants = hrp_wire_of(c->pb_type);
+    bool fits = wire == wants || (wire == HRP_WIRE_LEN && c->node->repeated && wants != HRP_WIRE_GROUP);
+
+    if (c->wire != WIRE_PERSONAL || !fits)
+        return bad(b, c->node, "a wire type that is not the field's");
+    if (c->truncate_to != 0)
+        return add_truncated(b, c, r);
+    return hrp_wire_skip(r, tag) ? 0 : bad(b, c->node, "cut off");
+}
+
 static int add_unknown(struct hrp_builder *b, struct bcol *msg, struct hrp_reader *r, const uint8_t *start, uint64_t tag)
 {
     if (r->bad || tag >> 3 == 0 || tag > UINT32_MAX)
@@ -269,7 +312,7 @@ static int add_fields(struct hrp_builder *b, struct bcol *msg, struct hrp_reader
         if (c == NULL)
             res = add_unknown(b, msg, r, start, tag);
         else if (wire != c->wire && !(wire == HRP_WIRE_LEN && c->may_pack))
-            res = bad(b, c->node, "a wire type that is not the field's");
+            res = add_otherwise(b, c, r, tag);
         else if (wire == HRP_WIRE_LEN)
             res = add_length_delimited(b, c, r, depth);
         else if (wire == HRP_WIRE_GROUP)
@@ -375,6 +418,8 @@ int hrp_builder_add_raw(struct hrp_builder *b, uint32_t lane, uint64_t n, int64_
 
     if (n == 0 || n == UINT64_MAX)
         return HR_EINVAL;
+    if (b->schema != NULL && hrp_schema_secret(b->schema))
+        n_bytes = 0; /* what is personal in them cannot be found, so it cannot be taken out */
     n_reason = n_reason < 1024 ? n_reason : 1024;
     if (n_bytes > HRP_ROW_MAX_BYTES)
         return HR_ETOOBIG;

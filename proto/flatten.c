@@ -123,6 +123,29 @@ static const struct hrp_enum *enum_of(struct flat *fl, const struct hrp_symbol *
     return fl->enums[i].enm;
 }
 
+/* ---- options ---- */
+
+static const struct hrp_field_options *field_options(struct flat *fl, const struct hrp_field_options *from)
+{
+    struct hrp_field_options *o = take(fl, 1, sizeof *o);
+
+    if (o == NULL)
+        return NULL;
+    *o = *from;
+    o->description = copy_str(fl, from->description);
+    o->unit = copy_str(fl, from->unit);
+    fl->tree->has_secret |= o->action != HRP_PERSONAL_KEEP;
+    return o;
+}
+
+static void event_options(struct flat *fl)
+{
+    const struct hrp_event_options *from = &fl->ts->event;
+
+    fl->tree->event = (struct hrp_event_options){copy_str(fl, from->owner), copy_str(fl, from->description), copy_str(fl, from->expires),
+                                                 from->delivery};
+}
+
 /* ---- nodes ---- */
 
 static enum hrp_phys phys_of(int type)
@@ -190,6 +213,7 @@ static int field_add(struct flat *fl, const struct hrp_type_field *f, const stru
     n->required = f->required;
     n->packed = f->packed;
     n->explicit_presence = f->explicit_presence;
+    n->options = f->options != NULL ? field_options(fl, f->options) : NULL;
     n->oneof_member = parent->kind == HRP_NODE_ONEOF;
     if (f->msg != NULL)
         return field_message(fl, f, n, depth);
@@ -257,6 +281,7 @@ static int root_add(struct flat *fl)
     root->kind = HRP_NODE_MESSAGE;
     root->name = root->json_name = root->path = "";
     root->msg_name = copy_str(fl, fl->ts->list[0]->sym->name);
+    event_options(fl);
     return fl->res == 0 ? message_below(fl, fl->ts->list[0], root, 0) : fl->res;
 }
 

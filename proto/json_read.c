@@ -386,7 +386,8 @@ static int row(struct hrp_jr *rd, struct hrp_schema *s)
 
 int hrp_json_to_wire(struct hrp_schema *s, const char *text, size_t n, struct hrp_buf *out, struct hr_error *err)
 {
-    struct hrp_jr rd = {.lex = {text, text, text + n}, .out = out, .err = err, .depth = 1};
+    struct hrp_jr rd = {.lex = {text, text, text + n}, .out = out, .err = err, .depth = 1,
+                        .secret = hrp_schema_secret(s)};
     size_t before = out->n;
     int r;
 

@@ -22,6 +22,7 @@ struct hrp_jr {
     struct hrp_buf text; /* a string or a number at hand */
     struct hr_error *err;
     uint32_t depth;
+    bool secret;         /* errors must not repeat what stood in the text */
     locale_t c_locale;   /* numbers have a point in any locale */
 };
 

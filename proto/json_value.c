@@ -9,12 +9,14 @@
 
 enum { MOST_PATH = 160 };
 
-static void put_place(struct hrp_buf *b, const struct hrp_jr_place *here)
+static void put_place(struct hrp_buf *b, const struct hrp_jr_place *here, bool secret)
 {
     if (here == NULL)
         return;
-    put_place(b, here->up);
-    if (here->name != NULL)
+    put_place(b, here->up, secret);
+    if (here->key != NULL && secret)
+        hrp_put_fmt(b, "[...]");
+    else if (here->name != NULL)
         hrp_put_fmt(b, "%s%s", b->n != 0 ? "." : "", here->name);
     else if (here->key != NULL)
         hrp_put_fmt(b, "[%.*s]", (int)(here->n_key < 60 ? here->n_key : 60), here->key);
@@ -27,7 +29,7 @@ int hrp_jr_wrong(struct hrp_jr *rd, const struct hrp_jr_place *here, const char 
     struct hrp_buf path = HRP_BUF_INIT;
     size_t cut;
 
-    put_place(&path, here);
+    put_place(&path, here, rd->secret);
     cut = path.n > MOST_PATH ? path.n - MOST_PATH : 0; /* the inner end says more than the outer one */
     while (cut < path.n && cut != 0 && (path.p[cut] & 0xc0) == 0x80)
         cut++;
@@ -42,7 +44,7 @@ int hrp_jr_expected(struct hrp_jr *rd, const struct hrp_jr_place *here, struct h
     char found[128], sentence[320];
 
     hrp_lex_describe(at, found, sizeof found);
-    snprintf(sentence, sizeof sentence, "expected %.170s, found %s", what, found);
+    snprintf(sentence, sizeof sentence, "expected %.170s, found %s", what, rd->secret ? "something else" : found);
     return hrp_jr_wrong(rd, here, sentence);
 }
 
@@ -50,7 +52,9 @@ int hrp_jr_syntax(struct hrp_jr *rd, const struct hrp_jr_place *here, const char
 {
     char found[128] = "a control character", sentence[320];
 
-    if (rd->lex.p == rd->lex.end || (unsigned char)*rd->lex.p >= 0x20)
+    if (rd->secret)
+        strcpy(found, "something else");
+    else if (rd->lex.p == rd->lex.end || (unsigned char)*rd->lex.p >= 0x20)
         hrp_lex_describe(rd->lex, found, sizeof found);
     snprintf(sentence, sizeof sentence, "not JSON at byte %zu: expected %.130s, found %s", (size_t)(rd->lex.p - rd->lex.start),
              what, found);

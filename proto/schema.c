@@ -214,6 +214,16 @@ const char *hrp_schema_name(const struct hrp_schema *s)
     return s->name_and_set;
 }
 
+const struct hrp_event_options *hrp_schema_event(const struct hrp_schema *s)
+{
+    return &s->tree.event;
+}
+
+bool hrp_schema_secret(const struct hrp_schema *s)
+{
+    return s->tree.has_secret;
+}
+
 const uint8_t *hrp_schema_fingerprint(const struct hrp_schema *s)
 {
     return s->fingerprint;

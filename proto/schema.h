@@ -82,6 +82,8 @@ void hrp_schema_unref(struct hrp_schema *s); /* NULL is fine */
 
 const char *hrp_schema_name(const struct hrp_schema *s);
 const struct hrp_event_options *hrp_schema_event(const struct hrp_schema *s); /* headrace.event; never NULL: defaults when not set */
+/* A field's personal data must not travel or be stored as it came: some action is not KEEP. Then raw rows have no bytes. */
+bool hrp_schema_secret(const struct hrp_schema *s);
 /* 16 bytes, content-addressed: XXH3-128 of (full name, 0, the canonical set): the files the type needs, in dependency
  * order, source_code_info removed, each packed by protobuf-c. The same type from a larger set has the same print. */
 const uint8_t *hrp_schema_fingerprint(const struct hrp_schema *s);

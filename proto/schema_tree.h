@@ -16,6 +16,8 @@ struct hrp_tree {
     struct hrp_node *nodes; /* [n_nodes] */
     uint32_t n_nodes;
     bool has_opaque;
+    bool has_secret;        /* a field is dropped, truncated or hashed */
+    struct hrp_event_options event;
     struct hrp_field *fields;       /* [n_nodes]: per message node, sorted by number */
     struct hrp_tree_name *names;    /* [2 * n_nodes]: per message node, sorted by name */
     struct hrp_tree_span *field_span, *name_span; /* [n_nodes] */

@@ -1,4 +1,5 @@
 #include "types.h"
+#include "options_read.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -448,6 +449,8 @@ int hrp_types_collect(struct hrp_descset *ds, struct hrp_symbol *root, const str
         r = size_check(&ts, ts.list[0], &ts.n_nodes, err);
     if (r == 0)
         r = family_check(&ts, err);
+    if (r == 0)
+        r = hrp_options_read(&ts, err);
     if (r == 0)
         *ret = ts;
     return r;

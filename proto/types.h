@@ -16,6 +16,7 @@ struct hrp_type_field {
     bool repeated, required;
     bool explicit_presence;         /* it can be absent: not of lists, of members of oneofs, and of numbers in a map's entry */
     bool packed;                    /* how we write it; both ways are read */
+    const struct hrp_field_options *options; /* NULL: none */
 };
 struct hrp_type {
     const struct hrp_symbol *sym;
@@ -25,6 +26,7 @@ struct hrp_type {
     uint32_t *oneof_members;        /* [n_oneofs]; 0: synthetic or empty, no node */
     bool map_entry, recursive;      /* recursive: contains itself, perhaps through others */
     bool opaque_somewhere, counted; /* stands behind an opaque leaf */
+    bool behind;                    /* the same, or in such a one, however deep */
     uint32_t index, low;            /* of the search for cycles */
     bool on_stack;
     uint32_t size[HRP_MAX_FLAT_DEPTH + 1]; /* nodes below a node of this type at that depth; 0: not counted yet */
@@ -36,6 +38,7 @@ struct hrp_types {
     struct hrp_type **list;         /* list[0]: the event */
     uint32_t n;
     uint32_t n_nodes;               /* of the event, its root included */
+    struct hrp_event_options event;
 };
 
 /* Everything `root` reaches; memory is the set's scratch. HR_ESCHEMA, HR_ELIMIT, HR_ENOMEM, with the place. */
