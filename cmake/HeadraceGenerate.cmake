@@ -3,6 +3,8 @@
 # Runs protoc with protoc-gen-headrace for each file and adds what it writes to <target>, which must be one of this
 # directory. The target then includes "<file>.headrace.h" and links headrace::headrace.
 #
+# headrace/options.proto and buf/validate/validate.proto are found without further ado; IMPORT_DIRS go first.
+#
 # A file is named as others import it: relative to the first of IMPORT_DIRS it lies in, else to its own folder. A file that
 # imports another needs that one's header, so name both in one call, or link a target for which the other was generated.
 function(headrace_generate target)
@@ -20,6 +22,7 @@ function(headrace_generate target)
     find_program(PROTOC protoc REQUIRED)
     set(out ${CMAKE_CURRENT_BINARY_DIR}/headrace/${target})
     file(MAKE_DIRECTORY ${out})
+    get_property(ours GLOBAL PROPERTY HEADRACE_PROTO_DIR)
     set(roots "")
     foreach(dir IN LISTS H_IMPORT_DIRS)
         file(REAL_PATH ${dir} dir BASE_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
@@ -41,6 +44,7 @@ function(headrace_generate target)
         endforeach()
         set(paths ${roots})
         list(PREPEND paths ${root})
+        list(APPEND paths ${ours})
         list(REMOVE_DUPLICATES paths)
         list(TRANSFORM paths PREPEND "-I")
 

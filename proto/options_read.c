@@ -56,24 +56,37 @@ struct reading {
     const struct hrp_type *t;
     const struct hrp_type_field *f; /* NULL: options of the message */
     struct hr_error *err;
-    int32_t path[MOST_PATH]; /* from the message or field to the option at hand */
-    size_t n_path;
+    int32_t path[MOST_PATH]; /* from the message or field to the extension */
 };
 
-static int refuse(const struct reading *rd, const char *option, const char *sentence)
+/* Goes on from the extension to the option of that name. */
+static size_t path_to(const struct option *list, const char *name, int32_t *path)
+{
+    for (const struct option *o = list; o->number != 0; o++) {
+        size_t n = o->kind == INNER ? path_to(o->list, name, path + 1) : 0;
+
+        path[0] = (int32_t)o->number;
+        if (n != 0 || strcmp(o->name, name) == 0)
+            return n + 1;
+    }
+    return 0;
+}
+
+static int refuse(struct reading *rd, const char *option, const char *sentence)
 {
     char place[HRP_MAX_PLACE];
+    size_t n_path = 2 + path_to(rd->f != NULL ? field_options : event_options, option, rd->path + 2);
 
     if (rd->f != NULL)
-        hrp_field_place(rd->t, rd->f, rd->path, rd->n_path, place);
+        hrp_field_place(rd->t, rd->f, rd->path, n_path, place);
     else
-        hrp_symbol_place(rd->t->sym, rd->path, rd->n_path, place);
+        hrp_symbol_place(rd->t->sym, rd->path, n_path, place);
     return hr_error_set(rd->err, HR_ESCHEMA, "%s: %s%s%s: (headrace.%s)%s%s: %s", place, rd->t->sym->name, rd->f != NULL ? "." : "",
                         rd->f != NULL ? rd->f->d->name : "", rd->f != NULL ? "field" : "event", *option != '\0' ? "." : "", option,
                         sentence);
 }
 
-static int read_text(const struct reading *rd, const struct option *o, struct hrp_reader *r, const char **ret)
+static int read_text(struct reading *rd, const struct option *o, struct hrp_reader *r, const char **ret)
 {
     size_t n;
     const uint8_t *p = hrp_read_lenbytes(r, &n);
@@ -91,7 +104,7 @@ static int read_text(const struct reading *rd, const struct option *o, struct hr
     return 0;
 }
 
-static int read_number(const struct reading *rd, const struct option *o, struct hrp_reader *r, uint8_t *ret)
+static int read_number(struct reading *rd, const struct option *o, struct hrp_reader *r, uint8_t *ret)
 {
     uint64_t v = hrp_read_varint(r);
     uint32_t wide = (uint32_t)v;
@@ -105,7 +118,7 @@ static int read_number(const struct reading *rd, const struct option *o, struct 
     return 0;
 }
 
-static int read_real(const struct reading *rd, const struct option *o, struct hrp_reader *r, uint8_t *ret)
+static int read_real(struct reading *rd, const struct option *o, struct hrp_reader *r, uint8_t *ret)
 {
     uint64_t bits = hrp_read_u64(r);
     double d;
@@ -165,9 +178,7 @@ static int read_list(struct reading *rd, const struct option *list, const uint8_
             o++;
         if (r.bad || o->number == 0 || (tag & 7) != wire_of(o->kind))
             return refuse(rd, "", "an option that this version does not know");
-        rd->path[rd->n_path++] = (int32_t)o->number;
         res = read_option(rd, o, &r, to);
-        rd->n_path--;
     }
     return res == 0 && r.bad ? refuse(rd, "", "cut off") : res;
 }
@@ -179,7 +190,6 @@ static int read_extension(struct reading *rd, const ProtobufCMessage *options, c
 
     rd->path[0] = rd->f != NULL ? FIELD_OPTIONS : MESSAGE_OPTIONS;
     rd->path[1] = HRP_OPTIONS_NUMBER;
-    rd->n_path = 2;
     *ret_there = false;
     for (unsigned i = 0; options != NULL && r == 0 && i < options->n_unknown_fields; i++) {
         const ProtobufCMessageUnknownField *u = &options->unknown_fields[i];
@@ -239,12 +249,12 @@ static bool is_unit(const char *s)
     return n <= 32;
 }
 
-static int event_check(const struct reading *rd, const struct hrp_event_options *e)
+static int event_check(struct reading *rd, const struct hrp_event_options *e)
 {
     return *e->expires == '\0' || hrp_is_date(e->expires) ? 0 : refuse(rd, "expires", "not a day: expected YYYY-MM-DD");
 }
 
-static int personal_check(const struct reading *rd, const struct hrp_field_options *o, bool behind)
+static int personal_check(struct reading *rd, const struct hrp_field_options *o, bool behind)
 {
     bool text = rd->f->pb_type == 9 || rd->f->pb_type == 12;
 
@@ -268,7 +278,7 @@ static int personal_check(const struct reading *rd, const struct hrp_field_optio
     return 0;
 }
 
-static int field_check(const struct reading *rd, const struct hrp_field_options *o, bool behind)
+static int field_check(struct reading *rd, const struct hrp_field_options *o, bool behind)
 {
     if (!is_unit(o->unit))
         return refuse(rd, "unit", "not a unit: at most 32 printable characters without spaces");

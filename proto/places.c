@@ -1,25 +1,33 @@
 /* Where declarations stand in their files, from SourceCodeInfo. Only sets that a compiler made for people have it; what is
  * stored and sent has not. */
 #include "descriptor.h"
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 typedef Google__Protobuf__SourceCodeInfo__Location location;
 
-/* The location whose path is the longest beginning of the one asked for. */
+static bool begins(const int32_t *path, size_t n_path, const int32_t *with, size_t n_with)
+{
+    return n_with <= n_path && (n_with == 0 || memcmp(path, with, n_with * sizeof *with) == 0);
+}
+
+/* The declaration itself; else the first thing in it, as `(x).y = 1` has a place and x has none; else the nearest around it. */
 static const location *nearest(const Google__Protobuf__SourceCodeInfo *info, const int32_t *path, size_t n_path)
 {
-    const location *best = NULL;
+    const location *around = NULL, *in = NULL;
 
     for (size_t i = 0; info != NULL && i < info->n_location; i++) {
         const location *l = info->location[i];
 
-        if (l->n_path == 0 || l->n_path > n_path || l->n_span < 3 || memcmp(l->path, path, l->n_path * sizeof *path) != 0)
+        if (l->n_path == 0 || l->n_span < 3)
             continue;
-        if (best == NULL || l->n_path > best->n_path)
-            best = l;
+        if (begins(path, n_path, l->path, l->n_path) && (around == NULL || l->n_path > around->n_path))
+            around = l;
+        else if (in == NULL && begins(l->path, l->n_path, path, n_path))
+            in = l;
     }
-    return best;
+    return in == NULL || (around != NULL && around->n_path == n_path) ? around : in;
 }
 
 static const char *place_put(const pb_file *file, const location *l, char ret[HRP_MAX_PLACE])

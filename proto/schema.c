@@ -100,6 +100,7 @@ static int schema_make(const uint8_t *set, size_t n, const char *full_name, cons
     struct hrp_descset ds = {0};
     struct hrp_symbol *sym;
     struct hrp_schema *s;
+    char place[HRP_MAX_PLACE];
     int r = hrp_descset_open(set, n, lim, &ds, err);
 
     if (r != 0)
@@ -111,7 +112,7 @@ static int schema_make(const uint8_t *set, size_t n, const char *full_name, cons
     else if (s == NULL)
         r = hr_error_set(err, HR_ENOMEM, "out of memory");
     else if (sym->msg->options != NULL && sym->msg->options->map_entry)
-        r = hr_error_set(err, HR_ESCHEMA, "%s: %s is the entry of a map, not a message of its own", sym->file->name, sym->name);
+        r = hr_error_set(err, HR_ESCHEMA, "%s: %s is the entry of a map, not a message of its own", hrp_symbol_place(sym, NULL, 0, place), sym->name);
     if (r == 0) {
         s->top = top;
         r = schema_print(s, &ds, sym, lim, err); /* finds the files in which types may be */

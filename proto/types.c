@@ -62,12 +62,13 @@ static const char *or_empty(const char *s)
 static struct hrp_type *type_of(struct hrp_types *ts, struct hrp_symbol *sym, struct hr_error *err, int *ret_err)
 {
     struct hrp_type *t = sym->type;
+    char place[HRP_MAX_PLACE];
 
     if (t != NULL)
         return t;
     if (ts->n == ts->lim->columns) {
-        *ret_err = hr_error_set(err, HR_ELIMIT, "%s: %s: the event reaches more than %u message types", sym->file->name, sym->name,
-                                ts->lim->columns);
+        *ret_err = hr_error_set(err, HR_ELIMIT, "%s: %s: the event reaches more than %u message types",
+                                hrp_symbol_place(sym, NULL, 0, place), sym->name, ts->lim->columns);
         return NULL;
     }
     t = hrp_arena_take(ts->ds->arena, 1, sizeof *t);
@@ -328,7 +329,8 @@ static int type_check(struct hrp_types *ts, struct hrp_type *t, struct hr_error 
         return hr_error_set(err, HR_ESCHEMA, "%s: %s: a feature that this version does not know",
                             hrp_symbol_place(t->sym, NULL, 0, c.place), t->sym->name);
     if (m->n_field > ts->lim->columns || m->n_oneof_decl > ts->lim->columns)
-        return hr_error_set(err, HR_ELIMIT, "%s: %s: more than %u fields", t->sym->file->name, t->sym->name, ts->lim->columns);
+        return hr_error_set(err, HR_ELIMIT, "%s: %s: more than %u fields", hrp_symbol_place(t->sym, NULL, 0, c.place), t->sym->name,
+                            ts->lim->columns);
     t->n_fields = (uint32_t)m->n_field;
     t->n_oneofs = (uint32_t)m->n_oneof_decl;
     t->fields = hrp_arena_take(ts->ds->arena, t->n_fields + 1, sizeof *t->fields);
@@ -392,13 +394,15 @@ static uint32_t type_size(struct hrp_types *ts, struct hrp_type *t, uint32_t dep
 
 static int size_check(struct hrp_types *ts, struct hrp_type *t, uint32_t *ret, struct hr_error *err)
 {
+    char place[HRP_MAX_PLACE];
+
     *ret = 1 + type_size(ts, t, 0);
     if (*ret > ts->lim->columns)
-        return hr_error_set(err, HR_ELIMIT, "%s: %s: more than %u fields, those of nested messages included", t->sym->file->name,
-                            t->sym->name, ts->lim->columns);
+        return hr_error_set(err, HR_ELIMIT, "%s: %s: more than %u fields, those of nested messages included",
+                            hrp_symbol_place(t->sym, NULL, 0, place), t->sym->name, ts->lim->columns);
     if (t->path[0] > HRP_MAX_FULL_NAME)
-        return hr_error_set(err, HR_ELIMIT, "%s: %s: the path of a field is longer than %d bytes", t->sym->file->name, t->sym->name,
-                            HRP_MAX_FULL_NAME);
+        return hr_error_set(err, HR_ELIMIT, "%s: %s: the path of a field is longer than %d bytes",
+                            hrp_symbol_place(t->sym, NULL, 0, place), t->sym->name, HRP_MAX_FULL_NAME);
     return 0;
 }
 
@@ -407,6 +411,7 @@ static int family_check(struct hrp_types *ts, struct hr_error *err)
 {
     uint64_t n_nodes = ts->n_nodes;
     uint32_t n_types = 0, size;
+    char place[HRP_MAX_PLACE];
     bool more = true;
 
     while (more) {
@@ -425,7 +430,7 @@ static int family_check(struct hrp_types *ts, struct hr_error *err)
             n_types++;
             if (n_types > HRP_MAX_OPAQUE_TYPES || n_nodes > (uint64_t)HRP_MAX_FAMILY_COLUMNS * ts->lim->columns)
                 return hr_error_set(err, HR_ELIMIT, "%s: %s: too many fields or types in messages that contain themselves",
-                                    t->sym->file->name, t->sym->name);
+                                    hrp_symbol_place(t->sym, NULL, 0, place), t->sym->name);
         }
     }
     return 0;

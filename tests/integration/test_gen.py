@@ -47,6 +47,10 @@ REFUSED = [ # a file, and what protoc prints for it
      "bad.proto:3:1: p.foo_bar and p.FooBar (bad.proto:2:1) would both be p_foo_bar in C"),
     ('syntax = "proto3"; package p;\nmessage M { int32 _unknown = 1; }',
      "bad.proto:2:13: p.M._unknown: the name is taken: rows as JSON have their unknown fields there"),
+    ('syntax = "proto3"; package p;\nimport "headrace/options.proto";\nmessage M {\n  int32 x = 1 [\n    (headrace.field) = { personal: { class: ID action: HASH } }];\n}',
+     "bad.proto:5:5: p.M.x: (headrace.field).personal.action: only strings and bytes can be truncated or hashed: drop it instead"),
+    ('syntax = "proto3"; package p;\nimport "headrace/options.proto";\nmessage M {\n  option (headrace.event).owner = "me";\n  option (headrace.event).expires = "soon";\n}',
+     "bad.proto:5:3: p.M: (headrace.event).expires: not a day: expected YYYY-MM-DD"),
     ('syntax = "proto3"; package p;\nmessage M { int32 %s = 1; }' % ("x" * 300), "not a field name of at most 255 bytes"),
     ('syntax = "proto3"; package p;\nmessage M {\n' + "".join(f"  int32 f{i} = {i + 1};\n" for i in range(5000)) + "}",
      "bad.proto:2:1: "),
@@ -61,7 +65,8 @@ def run(*argv, **kw):
 
 
 def generate(folder, *files, root=PROTOS):
-    return subprocess.run(["protoc", f"--plugin=protoc-gen-headrace={BUILD}/bin/protoc-gen-headrace", f"-I{root}", f"--headrace_out={folder}",
+    return subprocess.run(["protoc", f"--plugin=protoc-gen-headrace={BUILD}/bin/protoc-gen-headrace", f"-I{root}", f"-I{BUILD}/share/headrace/proto",
+                           f"--headrace_out={folder}",
                            *[f"{root}/{f}.proto" for f in files]], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

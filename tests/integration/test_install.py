@@ -81,7 +81,8 @@ class Install(unittest.TestCase):
         os.mkdir(out)
         plugin = self.pkg_config("--variable=protoc_plugin")[0]
         events = os.path.join(CONSUMER, "events")
-        run("protoc", f"--plugin=protoc-gen-headrace={plugin}", f"-I{events}", f"--headrace_out={out}", f"{events}/shop.proto", f"{events}/types/money.proto")
+        protos = self.pkg_config("--variable=protodir")[0]
+        run("protoc", f"--plugin=protoc-gen-headrace={plugin}", f"-I{events}", f"-I{protos}", f"--headrace_out={out}", f"{events}/shop.proto", f"{events}/types/money.proto")
         cflags = [*shlex.split(FLAGS), f"-I{out}", *self.pkg_config("--cflags")]
         generated = [f"{out}/shop.headrace.c", f"{out}/types/money.headrace.c"]
         shared = self.pkg_config("--libs")
