@@ -23,5 +23,6 @@ struct hrp_field_options {
     bool monitored;                            /* false: hints are all unset */
     bool ignore_drift;                         /* not compared with its past (ids, texts) */
     double max_null_share, min_value, max_value; /* hints; NaN: none */
+    bool classified;                           /* the class was said, be it NOT_PERSONAL */
 };
 #endif

@@ -12,7 +12,7 @@ struct option {
     enum kind kind;
     uint32_t most;             /* NUMBER: greatest value */
     bool wide;                 /* NUMBER: a uint32_t, else a uint8_t */
-    size_t at;                 /* offset in the struct; of TEXT, a const char * */
+    size_t at;                 /* offset in the struct; TEXT: of a const char *, INNER: of a bool that says it is there */
     const struct option *list; /* INNER: ends with number 0 */
 };
 
@@ -42,7 +42,7 @@ static const struct option monitor_options[] = {
 static const struct option field_options[] = {
     {1, "description", TEXT, 0, false, FIELD(description), NULL},
     {2, "unit", TEXT, 0, false, FIELD(unit), NULL},
-    {3, "personal", INNER, 0, false, 0, personal_options},
+    {3, "personal", INNER, 0, false, FIELD(classified), personal_options},
     {4, "monitor", INNER, 0, false, FIELD(monitored), monitor_options},
     {0},
 };
@@ -158,8 +158,7 @@ static int read_option(struct reading *rd, const struct option *o, struct hrp_re
         p = hrp_read_lenbytes(r, &n);
         if (p == NULL)
             return refuse(rd, o->name, "cut off");
-        if (o->list == monitor_options)
-            memcpy(to + o->at, &yes, sizeof yes);
+        memcpy(to + o->at, &yes, sizeof yes);
         return read_list(rd, o->list, p, n, to);
     }
 }
