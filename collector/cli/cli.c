@@ -29,6 +29,14 @@ static void print_escaped(const char *before, const char *fmt, va_list ap)
     }
 }
 
+void cli_say(const char *text)
+{
+    struct hr_error err;
+
+    hr_error_set(&err, HR_EINVAL, "%s", text);
+    fputs(err.text, stdout);
+}
+
 void cli_error(const char *fmt, ...)
 {
     va_list ap;

@@ -30,6 +30,8 @@ int cli_option(const struct cli_verb *verb, int argc, char **argv, const char *s
 int cli_usage(const struct cli_verb *verb, const char *fmt, ...) __attribute__((format(printf, 2, 3))); /* returns CLI_USAGE */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* "headrace: ...", control bytes escaped */
 
+void cli_say(const char *text); /* on stdout, control bytes escaped: what comes from elsewhere must not move a terminal's cursor */
+
 /* Values of options. 0, or CLI_USAGE after printing which option was wrong and what it takes. */
 int cli_parse_u64(const struct cli_verb *verb, const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *ret);
 int cli_parse_seconds(const struct cli_verb *verb, const char *option, const char *text, int64_t *ret_ms); /* "5", "0.5" */

@@ -2,19 +2,14 @@
 #include "alloc.h"
 #include "cli.h"
 #include "io.h"
+#include "proto_text.h"
 #include "schema.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#define MAX_DIRS 32
 #define MAX_SET_BYTES (16u << 20)
-
-extern char **environ;
 
 static int read_set(const char *path, struct hrp_buf *ret)
 {
@@ -39,79 +34,63 @@ int cli_descriptor_read(const char *path, struct hrp_buf *ret)
     return CLI_FAILED;
 }
 
-/* -Idir for each; texts holds the memory. Returns the number of arguments. */
-static unsigned put_includes(char **argv, unsigned n, const char *proto, const char *const *dirs, unsigned n_dirs, struct hrp_buf *texts)
+int cli_descriptor_compile(const char *proto, const char *const *dirs, unsigned n_dirs, struct hrp_buf *ret)
 {
     const char *slash = strrchr(proto, '/');
-    size_t at[MAX_DIRS + 1];
-    unsigned n_at = 0;
+    char folder[4096] = ".";
+    const char *own[1] = {folder};
+    struct hr_error err;
 
-    for (unsigned i = 0; i < n_dirs && i < MAX_DIRS; i++) {
-        at[n_at++] = texts->n;
-        hrp_put_fmt(texts, "-I%s", dirs[i]);
-        hrp_put_u8(texts, 0);
-    }
-    if (n_dirs == 0) {
-        at[n_at++] = texts->n;
-        hrp_put_fmt(texts, "-I%.*s", slash != NULL ? (int)(slash - proto) + 1 : 1, slash != NULL ? proto : ".");
-        hrp_put_u8(texts, 0);
-    }
-    for (unsigned i = 0; texts->err == 0 && i < n_at; i++)
-        argv[n++] = (char *)texts->p + at[i];
-    return n;
-}
-
-/* protoc writes its own messages, with file, line and column, to our stderr. */
-static int run_protoc(char **argv, const char *proto)
-{
-    pid_t pid;
-    int status, e = posix_spawnp(&pid, "protoc", NULL, NULL, argv, environ);
-
-    if (e == ENOENT) {
-        cli_error("protoc is needed to read %s and was not found in PATH; install it (Debian: protobuf-compiler), or make a set\n"
-                  "elsewhere with `protoc --include_imports --descriptor_set_out=x.binpb` and give it as --descriptor-set x.binpb",
-                  proto);
-        return CLI_FAILED;
-    }
-    if (e != 0) {
-        cli_error("cannot run protoc: %s", strerror(e));
-        return CLI_FAILED;
-    }
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    if (slash != NULL)
+        snprintf(folder, sizeof folder, "%.*s", (int)(slash - proto) + 1, proto);
+    if (hrd_proto_parse_path(proto, n_dirs > 0 ? dirs : own, n_dirs > 0 ? n_dirs : 1, ret, &err) == 0)
         return 0;
-    cli_error("protoc could not read %s; its own words are above", proto);
+    cli_error("%s", err.text);
     return CLI_FAILED;
 }
 
-int cli_descriptor_compile(const char *proto, const char *const *dirs, unsigned n_dirs, struct hrp_buf *ret)
+/* A set's files stand in dependency order: the last is the one that was meant. FileDescriptorSet.file = 1; of a file: name = 1. */
+static bool last_file(const struct hrp_buf *set, const uint8_t **ret_p, size_t *ret_n)
 {
-    const char *tmp = getenv("TMPDIR");
-    char dir[256], out[288], out_arg[320], *argv[MAX_DIRS + 8];
-    struct hrp_buf texts = HRP_BUF_INIT;
-    unsigned n = 0;
+    struct hrp_reader r = hrp_reader(set->p, set->n);
+
+    *ret_p = NULL;
+    while (hrp_reader_left(&r) > 0 && hrp_read_varint(&r) == (1 << 3 | 2))
+        *ret_p = hrp_read_lenbytes(&r, ret_n);
+    return !r.bad && *ret_p != NULL;
+}
+
+char *cli_descriptor_file(const struct hrp_buf *set)
+{
+    const uint8_t *file, *text;
+    size_t n_file, n;
+    struct hrp_reader r;
+    char *name = NULL;
+
+    if (!last_file(set, &file, &n_file))
+        return NULL;
+    r = hrp_reader(file, n_file);
+    if (hrp_read_varint(&r) != (1 << 3 | 2) || (text = hrp_read_lenbytes(&r, &n)) == NULL || (name = hrp_malloc(n + 1)) == NULL)
+        return NULL;
+    memcpy(name, text, n);
+    name[n] = '\0';
+    return name;
+}
+
+/* Field 1 of a whole set is a file: its types alone. */
+static int names_of_last(const struct hrp_buf *set, void (*fn)(void *arg, const char *name), void *arg, struct hr_error *err)
+{
+    struct hrp_buf one = HRP_BUF_INIT;
+    const uint8_t *file;
+    size_t n;
     int r;
 
-    snprintf(dir, sizeof dir, "%.200s/headrace.XXXXXX", tmp != NULL && *tmp != '\0' ? tmp : "/tmp");
-    if (mkdtemp(dir) == NULL) {
-        cli_error("cannot make a folder in %s: %s", tmp != NULL ? tmp : "/tmp", strerror(errno));
-        return CLI_FAILED;
-    }
-    snprintf(out, sizeof out, "%s/set", dir);
-    snprintf(out_arg, sizeof out_arg, "--descriptor_set_out=%s", out);
-    argv[n++] = (char *)"protoc";
-    argv[n++] = (char *)"--include_imports";
-    argv[n++] = out_arg;
-    n = put_includes(argv, n, proto, dirs, n_dirs, &texts);
-    argv[n++] = (char *)proto;
-    argv[n] = NULL;
-    r = texts.err != 0 ? CLI_FAILED : run_protoc(argv, proto);
-    if (r == 0)
-        r = cli_descriptor_read(out, ret);
-    unlink(out);
-    rmdir(dir);
-    hrp_buf_fini(&texts);
+    if (!last_file(set, &file, &n))
+        return hrp_schema_list(set->p, set->n, fn, arg, err); /* it says what is wrong */
+    hrp_put_varint(&one, 1 << 3 | 2);
+    hrp_put_lenbytes(&one, file, n);
+    r = one.err != 0 ? hr_error_set(err, one.err, "out of memory") : hrp_schema_list(one.p, one.n, fn, arg, err);
+    hrp_buf_fini(&one);
     return r;
 }
 
@@ -135,7 +114,7 @@ int cli_descriptor_type(const struct hrp_buf *set, const char *wanted, char **re
 {
     struct names names = {.list = HRP_BUF_INIT, .wanted = wanted};
     struct hr_error err;
-    int r = hrp_schema_list(set->p, set->n, add_name, &names, &err);
+    int r = wanted != NULL ? hrp_schema_list(set->p, set->n, add_name, &names, &err) : names_of_last(set, add_name, &names, &err);
 
     hrp_put_u8(&names.list, 0);
     if (r != 0) {
@@ -146,7 +125,7 @@ int cli_descriptor_type(const struct hrp_buf *set, const char *wanted, char **re
         *ret = hrp_strdup(wanted != NULL ? wanted : (const char *)names.list.p);
         r = *ret != NULL ? 0 : HR_ENOMEM;
     } else {
-        cli_error("%s%s; there are: %s", wanted != NULL ? "no such message type: " : "say --type; several message types are there",
+        cli_error("%s%s; there are: %s", wanted != NULL ? "no such message type: " : names.n == 0 ? "no message type is there" : "say --type; several message types are there",
                   wanted != NULL ? wanted : "", (const char *)names.list.p);
         r = HR_ENOENT;
     }

@@ -8,7 +8,7 @@
 #define DEFAULT_BASE "http://127.0.0.1:7412"
 #define MAX_LINE_BYTES (8u << 20)  /* an event is at most 64 KiB; its JSON, escaped and in base64, far below this */
 #define MAX_BODY_BYTES (256u << 20)
-#define MAX_ERROR_BYTES 4096
+#define MAX_ERROR_BYTES (1u << 20) /* a refused schema comes with every change */
 
 struct cli_http {
     CURL *curl;
@@ -24,7 +24,12 @@ struct transfer {
     int (*fn)(void *arg, const char *line, size_t n);
     void *arg;
     int ended;            /* what fn returned */
-    struct hrp_buf error; /* body of an answer of 400 and above */
+    struct hrp_buf error; /* body of an answer of 300 and above */
+    const char *method;   /* NULL: GET */
+    const char *type;     /* of what is sent */
+    const void *body;
+    size_t n_body;
+    json_t **ret_refused; /* an error's body, when it is JSON and says more than an error; NULL: it is printed */
 };
 
 int cli_http_open(const char *base, struct cli_http **ret)
@@ -135,13 +140,17 @@ static void set_up(struct cli_http *http, struct transfer *t)
     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
 }
 
-/* {"error":{"code":..,"text":".."}}, or whatever else answered. */
+/* {"error":{"code":..,"text":".."}}; {"error_code":..,"message":".."} of the registry's other face; or whatever else answered. */
 static int refused(struct cli_http *http, long status, struct transfer *t)
 {
     json_t *j = json_loadb((const char *)t->error.p, t->error.n, 0, NULL);
     const char *text = NULL;
 
-    if (json_unpack(j, "{s:{s:s}}", "error", "text", &text) == 0)
+    if (t->ret_refused != NULL && json_object_get(j, "verdict") != NULL) {
+        *t->ret_refused = j;
+        return 0;
+    }
+    if (json_unpack(j, "{s:{s:s}}", "error", "text", &text) == 0 || json_unpack(j, "{s:s}", "message", &text) == 0)
         cli_error("%s", text);
     else
         cli_error("%s answered with HTTP status %ld; is that a headraced?", http->base, status);
@@ -157,8 +166,29 @@ static int unreachable(struct cli_http *http, CURLcode code)
     return CLI_UNREACHABLE;
 }
 
+/* Returns the headers, to be freed when the transfer is over. */
+static struct curl_slist *set_up_body(struct cli_http *http, const struct transfer *t)
+{
+    char type[128];
+    struct curl_slist *headers = NULL;
+
+    if (t->method == NULL)
+        return NULL;
+    curl_easy_setopt(http->curl, CURLOPT_CUSTOMREQUEST, t->method);
+    curl_easy_setopt(http->curl, CURLOPT_LOW_SPEED_TIME, 600L); /* a day's rows may be checked before the answer begins */
+    if (t->body == NULL)
+        return NULL;
+    snprintf(type, sizeof type, "Content-Type: %s", t->type);
+    headers = curl_slist_append(curl_slist_append(NULL, type), "Expect:"); /* sent at once: it is small */
+    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDS, t->body);
+    curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->n_body);
+    curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
+    return headers;
+}
+
 static int perform(struct cli_http *http, const char *path, struct transfer *t)
 {
+    struct curl_slist *headers;
     CURLcode code;
     long status = 0;
     int r;
@@ -172,7 +202,9 @@ static int perform(struct cli_http *http, const char *path, struct transfer *t)
     }
     t->curl = http->curl;
     set_up(http, t);
+    headers = set_up_body(http, t);
     code = curl_easy_perform(http->curl);
+    curl_slist_free_all(headers);
     curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
     if (t->ended != 0)
         r = t->ended;
@@ -181,7 +213,7 @@ static int perform(struct cli_http *http, const char *path, struct transfer *t)
     else if (code != CURLE_OK)
         r = unreachable(http, code);
     else
-        r = status == 200 ? 0 : refused(http, status, t);
+        r = status >= 200 && status < 300 ? 0 : refused(http, status, t);
     hrp_buf_fini(&t->error);
     return r;
 }
@@ -207,27 +239,41 @@ int cli_http_lines(struct cli_http *http, const char *path, int (*fn)(void *arg,
     return r;
 }
 
+static int read_json(struct cli_http *http, const char *path, const struct hrp_buf *body, json_t **ret)
+{
+    json_error_t err;
+
+    *ret = json_loadb((const char *)body->p, body->n, JSON_DECODE_ANY, &err);
+    if (*ret != NULL)
+        return 0;
+    cli_error("%s%s did not answer with JSON: %s", http->base, path, err.text);
+    return CLI_FAILED;
+}
+
 int cli_http_json(struct cli_http *http, const char *path, json_t **ret)
 {
-    struct hrp_buf body = HRP_BUF_INIT;
-    json_error_t err;
-    int r = cli_http_get(http, path, &body);
+    return cli_http_send(http, NULL, path, NULL, NULL, 0, ret);
+}
 
-    if (r == 0) {
-        *ret = json_loadb((const char *)body.p, body.n, 0, &err);
-        if (*ret == NULL) {
-            cli_error("%s%s did not answer with JSON: %s", http->base, path, err.text);
-            r = CLI_FAILED;
-        }
-    }
-    hrp_buf_fini(&body);
+int cli_http_send(struct cli_http *http, const char *method, const char *path, const char *type, const void *body, size_t n, json_t **ret)
+{
+    struct hrp_buf answer = HRP_BUF_INIT;
+    json_t *with_reasons = NULL;
+    struct transfer t = {.out = &answer, .cap_bytes = MAX_BODY_BYTES, .method = method, .type = type != NULL ? type : "application/json",
+                         .body = body, .n_body = n, .ret_refused = method != NULL ? &with_reasons : NULL};
+    int r = perform(http, path, &t);
+
+    if (r == 0 && with_reasons != NULL)
+        *ret = with_reasons;
+    else if (r == 0)
+        r = read_json(http, path, &answer, ret);
+    hrp_buf_fini(&answer);
     return r;
 }
 
-void cli_http_stream_path(struct hrp_buf *out, const char *stream, const char *what)
+void cli_http_put_encoded(struct hrp_buf *out, const char *text)
 {
-    hrp_put_fmt(out, "/api/v1/streams/");
-    for (const unsigned char *p = (const unsigned char *)stream; *p != '\0'; p++) {
+    for (const unsigned char *p = (const unsigned char *)text; *p != '\0'; p++) {
         bool plain = (*p >= '0' && *p <= '9') || (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') || *p == '.' || *p == '_' || *p == '-';
 
         if (plain)
@@ -235,6 +281,12 @@ void cli_http_stream_path(struct hrp_buf *out, const char *stream, const char *w
         else
             hrp_put_fmt(out, "%%%02X", *p);
     }
+}
+
+void cli_http_stream_path(struct hrp_buf *out, const char *stream, const char *what)
+{
+    hrp_put_fmt(out, "/api/v1/streams/");
+    cli_http_put_encoded(out, stream);
     hrp_put_fmt(out, "/%s", what);
     hrp_put_u8(out, 0);
 }

@@ -15,9 +15,13 @@ void cli_http_quiet(struct cli_http *http, bool quiet);
 /* GET; the body is appended to ret. */
 int cli_http_get(struct cli_http *http, const char *path, struct hrp_buf *ret);
 int cli_http_json(struct cli_http *http, const char *path, json_t **ret); /* json_decref it */
+/* method GET, POST, PUT or DELETE, with a body or without (n 0). An answer in JSON that is no error is *ret, whatever its status:
+ * a refused schema comes with its reasons. type: of the body; NULL: JSON. */
+int cli_http_send(struct cli_http *http, const char *method, const char *path, const char *type, const void *body, size_t n, json_t **ret);
 /* GET of NDJSON: fn for each line, without the newline, as they arrive; when fn returns non-zero the transfer ends and that
  * is returned. A body that ends before it should is CLI_UNREACHABLE. */
 int cli_http_lines(struct cli_http *http, const char *path, int (*fn)(void *arg, const char *line, size_t n), void *arg);
+void cli_http_put_encoded(struct hrp_buf *out, const char *text); /* percent-encoded for a path or a query */
 /* "/api/v1/streams/NAME/what", NAME percent-encoded; '\0'-terminated in out. */
 void cli_http_stream_path(struct hrp_buf *out, const char *stream, const char *what);
 #endif

@@ -5,7 +5,7 @@
 
 
 static const struct cli_verb *const verbs[] = {
-    &cli_send, &cli_tail, &cli_streams, &cli_ledger, &cli_producers, &cli_export, &cli_spool, &cli_bench,
+    &cli_send, &cli_tail, &cli_streams, &cli_ledger, &cli_producers, &cli_export, &cli_schema, &cli_quarantine, &cli_spool, &cli_bench,
 };
 #define N_VERBS (sizeof verbs / sizeof *verbs)
 

@@ -30,7 +30,7 @@ static const char help_text[] =
     "Sends NDJSON, one event a line, from FILEs or stdin, and waits until the collector has all of it on disk. A line that does\n"
     "not fit its type is told with its number and reason and sent as it is: it ends in quarantine, not in a terminal.\n"
     "\n"
-    "  --proto FILE           the .proto with the event's type; needs protoc in PATH\n"
+    "  --proto FILE           the .proto with the event's type\n"
     "  -I DIR                 where imports are found (the folder of the .proto unless told)\n"
     "  --descriptor-set FILE  instead of --proto: what `protoc --include_imports --descriptor_set_out` wrote\n"
     "  --type NAME            full name of the message, shop.CheckoutCompleted; may be left out when there is only one\n"

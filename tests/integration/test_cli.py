@@ -193,8 +193,7 @@ class Command(unittest.TestCase):
         self.assertIn("shop.Other", err)
         _, err = self.run_command("send", "--proto", self.proto, "--type", "shop.Nix", code=2)
         self.assertIn("no such message type: shop.Nix", err)
-        _, err = self.run_command("send", "--proto", self.proto, "--type", "shop.Other", env={"PATH": "/nonexistent"}, code=1)
-        self.assertIn("protoc is needed", err)
+        self.run_command("send", "--proto", self.proto, "--type", "shop.Other", env={"PATH": "/nonexistent"})  # it needs no protoc
         _, err = self.run_command("send", "--descriptor-set", "/nonexistent", code=1)
         self.assertIn("/nonexistent", err)
 
