@@ -18,6 +18,11 @@ static const char help_text[] =
     "  list                subjects and versions\n"
     "  show SUBJECT        the text of a version\n"
     "                        [--version N] [--format proto|json|descriptor]\n"
+    "  diff OLD NEW        every change between two SCHEMAs, with whom it hurts\n"
+    "  lint FILE           what it could say and does not: owner, description, units, personal data; exit code 1 on an error\n"
+    "                        [-I DIR]... [--type NAME]\n"
+    "  samples SCHEMA      example events as NDJSON: valid ones, and for each rule one that breaks it and nothing else\n"
+    "                        [-I DIR]... [--type NAME] [--count N] [--seed N]\n"
     "  mode [SUBJECT] [MODE]\n"
     "                      show or set who may add versions: open (learnt from whoever connects), locked (only pushed ones),\n"
     "                      readonly (nobody); without SUBJECT for all that have no setting of their own\n"
@@ -29,6 +34,8 @@ static const char help_text[] =
     "  -I DIR           where imports are found (the folder of the .proto unless told); google/protobuf, buf/validate/validate.proto\n"
     "                   and headrace/options.proto are always there\n"
     "  --type NAME      full name of the event; may be left out when the file has only one\n"
+    "  --against SCHEMA what came before: then no collector is asked; --mode MODE is what it is held to (BACKWARD_TRANSITIVE)\n"
+    "  --count N        valid examples (3); --seed N makes others\n"
     "  --dry-run        decide, but register nothing\n"
     "  --json           for machines: what the collector answers\n"
     "  --http URL       the collector's HTTP address\n"
@@ -54,6 +61,11 @@ static const struct sub {
     {"check", "schema check", "FILE", TAKES_FILE | TAKES_AGAINST, 1, 1, cli_schema_check},
     {"list", "schema list", "no argument", 0, 0, 0, cli_schema_list},
     {"show", "schema show", "SUBJECT", TAKES_FILE | TAKES_VERSION | TAKES_FORMAT, 1, 1, cli_schema_show},
+#ifdef HEADRACE_CLI_TOOLS
+    {"diff", "schema diff", "two SCHEMAs", TAKES_FILE, 2, 2, cli_schema_diff},
+    {"lint", "schema lint", "FILE", TAKES_FILE, 1, 1, cli_schema_lint},
+    {"samples", "schema samples", "SCHEMA", TAKES_FILE | TAKES_COUNT, 1, 1, cli_schema_samples},
+#endif
     {"mode", "schema mode", "[SUBJECT] [open|locked|readonly]", 0, 0, 2, cli_schema_mode},
     {"compatibility", "schema compatibility", "[SUBJECT] [MODE]", 0, 0, 2, cli_schema_compatibility},
     {"delete", "schema delete", "SUBJECT --version N", TAKES_VERSION, 1, 1, cli_schema_delete},

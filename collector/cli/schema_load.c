@@ -26,10 +26,14 @@ static bool ends_with(const char *text, const char *end)
     return n >= n_end && strcmp(text + n - n_end, end) == 0;
 }
 
+int cli_schema_read(const struct cli_schema_call *call, const char *path, struct hrp_buf *ret)
+{
+    return ends_with(path, ".proto") ? cli_descriptor_compile(path, call->dirs, call->n_dirs, ret) : cli_descriptor_read(path, ret);
+}
+
 static int load_file(const struct cli_schema_call *call, const char *path, struct cli_schema_set *ret)
 {
-    int r = ends_with(path, ".proto") ? cli_descriptor_compile(path, call->dirs, call->n_dirs, &ret->bytes)
-                                      : cli_descriptor_read(path, &ret->bytes);
+    int r = cli_schema_read(call, path, &ret->bytes);
 
     return r != 0 ? r : cli_descriptor_type(&ret->bytes, call->type, &ret->type);
 }

@@ -42,4 +42,13 @@ static int load_and_offer(struct cli_schema_call *call, bool dry_run)
 
 int cli_schema_push(struct cli_schema_call *call) { return load_and_offer(call, call->dry_run); }
 
-int cli_schema_check(struct cli_schema_call *call) { return load_and_offer(call, true); }
+int cli_schema_check(struct cli_schema_call *call)
+{
+#ifdef HEADRACE_CLI_TOOLS
+    if (call->against != NULL)
+        return cli_schema_check_against(call);
+#endif
+    if (call->mode != NULL)
+        return cli_usage(call->verb, "--mode goes with --against; the collector has a setting for it (`headrace schema compatibility`)");
+    return load_and_offer(call, true);
+}

@@ -28,6 +28,7 @@ void cli_schema_set_fini(struct cli_schema_set *set); /* fine on a zeroed one */
 int cli_schema_http(struct cli_schema_call *call);
 /* text: FILE.proto, a descriptor set, or SUBJECT[@VERSION] of the collector (the newest unless told). */
 int cli_schema_load(struct cli_schema_call *call, const char *text, struct cli_schema_set *ret);
+int cli_schema_read(const struct cli_schema_call *call, const char *path, struct hrp_buf *ret); /* a file alone, whatever its types */
 /* The entry of /api/v1/schemas of a subject's version; 0: the newest that is not deleted. *ret_all is to be decref'd. */
 int cli_schema_find(struct cli_schema_call *call, const char *subject, uint64_t version, json_t **ret_all, const json_t **ret_entry);
 
@@ -37,8 +38,12 @@ void cli_verdict_changes(const json_t *changes);
 
 int cli_schema_push(struct cli_schema_call *call);
 int cli_schema_check(struct cli_schema_call *call);
+int cli_schema_check_against(struct cli_schema_call *call);
+int cli_schema_diff(struct cli_schema_call *call);
+int cli_schema_samples(struct cli_schema_call *call);
 int cli_schema_list(struct cli_schema_call *call);
 int cli_schema_show(struct cli_schema_call *call);
+int cli_schema_lint(struct cli_schema_call *call);
 int cli_schema_mode(struct cli_schema_call *call);
 int cli_schema_compatibility(struct cli_schema_call *call);
 int cli_schema_delete(struct cli_schema_call *call);
