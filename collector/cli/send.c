@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "descriptor.h"
 #include "json.h"
+#include "reasons.h"
 #include "schema.h"
 #include "span.h"
 #include "table.h"
@@ -42,7 +43,7 @@ static const char help_text[] =
     "  --app-version TEXT     its version\n"
     "  --timeout SECONDS      give up when the collector acknowledges nothing for this long (60)\n"
     "\n"
-    "Exit code 4: all was sent, and some lines were set aside.\n";
+    "Exit code 4: all was sent, and some lines were set aside; the end of the output counts them by reason.\n";
 
 struct sending {
     const char *proto, *set_path, *type_name, *url, *spool, *app, *app_version;
@@ -58,6 +59,7 @@ struct sending {
     const char *place;                   /* "line", or "FILE, line" when there are several */
     uint64_t n_lines, n_events, n_aside; /* lines of this file; events + aside = rows sent */
     size_t unflushed_bytes;
+    struct cli_reasons reasons;          /* of lines that have no types */
 };
 
 /* Waits until what was logged is durable; patient as long as something moves. */
@@ -127,6 +129,7 @@ static int send_aside(struct sending *s, struct cli_span line, const char *reaso
     if (r != 0)
         return r;
     s->n_aside++;
+    cli_reasons_add(&s->reasons, reason);
     if (s->n_aside <= MAX_REPORTED)
         cli_error("%s %llu is set aside: %s", s->place, (unsigned long long)s->n_lines, reason);
     else if (s->n_aside == MAX_REPORTED + 1)
@@ -288,6 +291,10 @@ static int summary(struct sending *s)
     cli_progress_end();
     fprintf(stderr, "sent %s rows: %s as events, %s set aside (in quarantine)\n", cli_number(sent, rows),
             cli_number(sent - quarantined, events), cli_number(quarantined, aside));
+    cli_reasons_print(&s->reasons, stderr);
+    if (quarantined > s->n_aside)
+        fprintf(stderr, "  %s: by the collector; `headrace quarantine groups %s` says why\n", cli_number(quarantined - s->n_aside, aside),
+                hrp_schema_name(s->schema));
     return quarantined > 0 ? CLI_SET_ASIDE : CLI_OK;
 }
 

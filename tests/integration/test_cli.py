@@ -115,6 +115,7 @@ class Command(unittest.TestCase):
         rows = [{"order_id": "ok"}, {"order_id": 12}, "{not json\n", {"nix": 1}, "\n", {"items": "many"}, {"order_id": "ok"}]
         out, err = self.send(rows, code=4)
         self.assertIn("sent 6 rows: 2 as events, 4 set aside (in quarantine)", err)
+        self.assertIn("\n  1: order_id: expected a string, found the number #\n", err)  # and counted by reason
         for line in (2, 3, 4, 6):
             self.assertIn(f"line {line} is set aside: ", err)
         self.assertIn("order_id", err)
