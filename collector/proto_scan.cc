@@ -22,7 +22,8 @@ struct Scan {
     size_t package_bytes = 0;   /* of the scope outside all brackets */
     size_t names_bytes = 0;
     size_t last_name_bytes = 0;
-    unsigned n_ranges = 0;
+    unsigned n_ranges = 0, n_statements = 0, n_equals = 0;
+    unsigned in_list = 0, n_list = 0; /* depth in brackets, and what the outermost holds */
     bool in_package = false, in_ranges = false, first = true;
     std::string sentence;
 
@@ -44,34 +45,48 @@ struct Scan {
             in_package = true;
         else if (text == "reserved" || text == "extensions")
             in_ranges = true;
+        else if (text == "option" && ++n_statements > proto_text::max_options)
+            return refuse("more than 4,096 option statements");
         last_name_bytes = text.size();
         names_bytes += scope() + text.size();
         return names_bytes <= proto_text::max_names_bytes || refuse("the full names of its elements take more than 64 MiB");
     }
+    bool open(char c)
+    {
+        if (scopes.size() == (size_t)proto_text::max_nesting)
+            return refuse("nested deeper than 64 levels");
+        scopes.push_back(scope() + (c == '{' ? last_name_bytes + 1 : 0));
+        if (c == '[' && in_list++ == 0)
+            n_list = 0;
+        return true;
+    }
+    bool close(char c)
+    {
+        if (!scopes.empty())
+            scopes.pop_back();
+        in_list -= c == ']' && in_list > 0;
+        return true;
+    }
+    /* One more of what a comma or a semicolon ends. */
+    bool next(char c)
+    {
+        if (in_ranges && ++n_ranges > proto_text::max_ranges)
+            return refuse("more than 4,096 reserved or extension ranges");
+        if (in_list > 0 && ++n_list > proto_text::max_options)
+            return refuse("more than 4,096 options in one list");
+        if (c == ';')
+            in_ranges = in_package = false;
+        return true;
+    }
     bool symbol(char c)
     {
         switch (c) {
-        case '{': case '[': case '(': case '<':
-            if (scopes.size() == (size_t)proto_text::max_nesting)
-                return refuse("nested deeper than 64 levels");
-            scopes.push_back(scope() + (c == '{' ? last_name_bytes + 1 : 0));
-            break;
-        case '}': case ']': case ')': case '>':
-            if (!scopes.empty())
-                scopes.pop_back();
-            break;
-        case ',':
-            if (in_ranges && ++n_ranges > proto_text::max_ranges)
-                return refuse("more than 4,096 reserved or extension ranges");
-            break;
-        case ';':
-            if (in_ranges && ++n_ranges > proto_text::max_ranges)
-                return refuse("more than 4,096 reserved or extension ranges");
-            in_ranges = in_package = false;
-            break;
-        default: break;
+        case '{': case '[': case '(': case '<': return open(c);
+        case '}': case ']': case ')': case '>': return close(c);
+        case ',': case ';': return next(c);
+        case '=': return ++n_equals <= proto_text::max_equals || refuse("more than 32,768 fields, constants and options");
+        default: return true;
         }
-        return true;
     }
     bool token(const Tokenizer::Token &t)
     {

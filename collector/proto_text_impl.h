@@ -19,11 +19,13 @@ extern "C" {
 
 namespace proto_text {
 
-/* What a text may hold. libprotobuf recurses by nesting, compares every pair of reserved ranges, and keeps each element's full
- * name: time is bounded by the first two, memory by the product of names. */
+/* What a text may hold. libprotobuf recurses by nesting, compares every pair of reserved ranges and of options of one element, and
+ * keeps each element's full name: time is bounded by the first three, memory by the product of names and the count of `=`. */
 constexpr size_t max_file_bytes = 1u << 20;
 constexpr int max_nesting = 64;
 constexpr unsigned max_ranges = 4096;
+constexpr unsigned max_options = 4096; /* of a list in brackets; statements of a file */
+constexpr unsigned max_equals = 32768; /* fields, constants, options */
 constexpr size_t max_name_bytes = 256;
 constexpr size_t max_names_bytes = 64u << 20; /* of all full names */
 constexpr unsigned max_files = 256;

@@ -125,6 +125,9 @@ static void hostile_texts_are_refused_before_they_cost(void **state)
     refuses_many("message M { map", "<", 100000, "", "nested deeper");
     refuses_many("message M { reserved 1", ",3", 100000, "; }", "more than 4,096 reserved");
     refuses_many("message M {", "reserved 1;", 10000, "}", "more than 4,096 reserved");
+    refuses_many("message M { int32 a = 1 [x=1", ",x=1", 10000, "]; }", "more than 4,096 options in one list");
+    refuses_many("", "option x=1;", 10000, "", "more than 4,096 option statements");
+    refuses_many("enum E { A = 0;", "A=1;", 100000, "}", "more than 32,768 fields");
     refuses_many("message ", "x", 300, "{}", "a.proto:1:9: a name is longer than 256 bytes");
     refuses_many("/*", "x", 1 << 20, "*/", "a.proto:1:1: the file is larger than 1 MiB");
     memset(name, 'x', 200);
@@ -132,7 +135,7 @@ static void hostile_texts_are_refused_before_they_cost(void **state)
     snprintf(unit, sizeof unit, "message %s{", name);
     refuses_many("", unit, 64, "", "a.proto:");
     snprintf(unit, sizeof unit, "package %s.%s;", name, name);
-    refuses_many(unit, "message a{int32 b=1;}", 49000, "", "64 MiB");
+    refuses_many(unit, "message a{}", 90000, "", "64 MiB");
 }
 
 static void what_is_within_the_bounds_is_taken(void **state)
