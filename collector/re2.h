@@ -1,7 +1,7 @@
 /* RE2 for the validator: linear time, bounded memory, whatever the pattern. C++ is behind this header and nowhere else. */
 #ifndef HRD_RE2_H
 #define HRD_RE2_H
-#include "rules.h"
+#include "regex.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -61,7 +61,7 @@ bool hrp_builder_full(const struct hrp_builder *b);       /* worth sealing now: 
 /* The rows in the builder as an open batch, for the validator: columns point into the builder (strings are never a dictionary).
  * ret is borrowed until the next call on b, and not to be freed; its head has n_rows only. HR_ENOMEM. */
 int hrp_builder_view(struct hrp_builder *b, const struct hrp_batch **ret);
-/* Adds flags to a row of the builder, by its index among the typed rows. HR_ENOMEM. */
+/* Adds flags to a row of the builder, by its index among the typed rows. HR_EINVAL: no such row. */
 int hrp_builder_mark(struct hrp_builder *b, uint32_t row, uint32_t flags);
 /* Append the finished batch to out and empty the builder (memory is kept). On HR_ENOMEM nothing is lost: call again. */
 int hrp_builder_seal(struct hrp_builder *b, const struct hrp_id *incarnation, uint64_t batch_id, uint32_t type_id, struct hrp_buf *out);

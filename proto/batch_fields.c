@@ -47,7 +47,7 @@ static bool is_optional(const struct hrp_node *node)
     return node->id != 0 && !node->repeated && !node->oneof_member && (node->explicit_presence || node->kind == HRP_NODE_MESSAGE);
 }
 
-static void not_sent(struct hrp_column *c)
+void hrp_column_not_sent(struct hrp_column *c)
 {
     const struct hrp_node *node = c->node;
 
@@ -198,7 +198,7 @@ static int read_columns(struct fields *f, const struct hrp_node *nodes, uint32_t
         c->node = &nodes[id];
         c->n_slots = slots_of(f, c);
         if (id == 0 || id != sent) {
-            not_sent(c);
+            hrp_column_not_sent(c);
             continue;
         }
         res = get_column(f, c);

@@ -70,8 +70,10 @@ struct hrp_builder {
 
     struct hrp_scratch scratch;
     struct hrp_buf body, packed;
+    struct hrp_view *view;    /* builder_view.c; made when first asked for */
     struct hr_error *err;     /* of the call under way */
 };
+void hrp_view_free(struct hrp_view *view); /* NULL is fine */
 
 /* build_column.c: all return 0, HR_ENOMEM, or HR_EROW with b->err set. */
 int hrp_bcol_init(struct hrp_builder *b, uint32_t id);

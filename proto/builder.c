@@ -65,6 +65,7 @@ void hrp_builder_free(struct hrp_builder *b)
     for (uint32_t id = 0; b->cols != NULL && id < b->n_cols; id++)
         hrp_bcol_fini(&b->cols[id]);
     free_buffers(b);
+    hrp_view_free(b->view);
     hrp_free(b->cols);
     hrp_free(b->touched);
     hrp_schema_unref(b->schema);

@@ -19,5 +19,4 @@ bool hrp_is_ulid(const uint8_t *p, size_t n);
 bool hrp_is_protobuf_fqn(const uint8_t *p, size_t n, bool leading_dot);
 bool hrp_is_header_name(const uint8_t *p, size_t n, bool strict);           /* well_known_regex 1 */
 bool hrp_is_header_value(const uint8_t *p, size_t n, bool strict);          /* well_known_regex 2 */
-bool hrp_is_field_mask_path(const uint8_t *p, size_t n);
 #endif

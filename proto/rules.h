@@ -7,14 +7,8 @@
 #ifndef HRP_RULES_H
 #define HRP_RULES_H
 #include "batch.h"
+#include "regex.h"
 #include "violation.h"
-
-/* An engine for RE2 patterns, in linear time. proto/ has none: the collector's is in collector/re2.h. */
-struct hrp_regex {
-    int (*open)(const char *pattern, size_t n, void **ret, struct hr_error *err); /* HR_ESCHEMA: not RE2's syntax, or too large */
-    bool (*match)(void *re, const uint8_t *p, size_t n); /* somewhere in it; any thread */
-    void (*close)(void *re);
-};
 
 struct hrp_rules; /* immutable after open: any thread */
 /* regex NULL (the SDK): patterns are left to the other end. HR_ESCHEMA with the place: file: message.field: sentence. */

@@ -477,6 +477,7 @@ static int set_ignore(const struct reading *rd, uint64_t v, struct hrp_field_rul
     if (v != HRP_IGNORE_UNSPECIFIED && v != HRP_IGNORE_IF_ZERO_VALUE && v != HRP_IGNORE_ALWAYS)
         return refuse(rd, "ignore = %llu is not known", (unsigned long long)v);
     ret->ignore = (uint8_t)v;
+    ret->has_ignore = true;
     return 0;
 }
 

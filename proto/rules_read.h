@@ -45,6 +45,7 @@ struct hrp_rule {
 struct hrp_field_rules {
     bool required;
     uint8_t ignore;          /* enum hrp_ignore */
+    bool has_ignore;         /* it was written, if only as unspecified */
     uint8_t type;            /* enum hrp_rules_type; NONE: no typed rules */
     uint32_t n_rules;
     const struct hrp_rule *rules; /* ascending by number */
