@@ -1,6 +1,7 @@
 /* `headrace schema lint`: what a schema could say and does not, line by line as compilers write it. */
 #include "answer.h"
 #include "lint.h"
+#include "re2.h"
 #include "schema_verbs.h"
 #include <time.h>
 
@@ -66,7 +67,7 @@ int cli_schema_lint(struct cli_schema_call *call)
     int r = cli_schema_read(call, call->args[0], &set);
 
     today(date);
-    if (r == 0 && hrp_lint(set.p, set.n, call->type, date[0] != '\0' ? date : NULL, &hrp_limits_default, NULL, take, &l, &err) != 0) {
+    if (r == 0 && hrp_lint(set.p, set.n, call->type, date[0] != '\0' ? date : NULL, &hrp_limits_default, &hrd_re2, take, &l, &err) != 0) {
         cli_error("%s", err.text);
         r = CLI_FAILED;
     } else if (r == 0) {

@@ -110,6 +110,24 @@ class Command(unittest.TestCase):
         self.assertIn("there are: shop.Order shop.Other", err)
         self.assertEqual(self.server.asked, [])
 
+    def test_lint_asks_by_place(self):
+        event = self.put("rated.proto", """syntax = "proto3";
+package shop;
+import "headrace/options.proto";
+message Rated {
+  option (headrace.event) = { owner: "me" description: "A customer rated." expires: "2001-01-01" };
+  int32 rating = 1;
+}
+""")
+        out, _ = self.run_command("schema", "lint", event, code=1)
+        self.assertIn("error: shop.Rated", out)
+        self.assertIn("[expired]", out)
+        self.assertIn("rated.proto:6:3: warning: shop.Rated.rating: ", out)
+        self.assertRegex(out, r"1 errors, \d+ warnings, \d+ notes\n$")
+        out, _ = self.run_command("schema", "lint", "--json", event, code=1)
+        self.assertIn("rated.proto:6:3", [f["place"] for f in json.loads(out)["findings"]])
+        self.run_command("schema", "lint", self.proto)  # warnings alone are no failure
+
     def test_lists_and_versions(self):
         self.answers("GET", "/api/v1/schemas", SCHEMAS)
         out, _ = self.run_command("schema", "list")
