@@ -42,7 +42,7 @@ static int types_open(struct hrp_descset *ds, const char *name, const struct hrp
     return r == 0 ? hrp_types_collect(ds, sym, lim, ret, err) : r;
 }
 
-int hrp_rules_open(struct hrp_schema *schema, const struct hrp_regex *regex, struct hrp_rules **ret, struct hr_error *err)
+static int rules_open(struct hrp_schema *schema, const struct hrp_regex *regex, bool door, struct hrp_rules **ret, struct hr_error *err)
 {
     struct hrp_rules *rules = hrp_calloc(1, sizeof *rules);
     struct hrp_types types;
@@ -58,6 +58,7 @@ int hrp_rules_open(struct hrp_schema *schema, const struct hrp_regex *regex, str
     }
     rules->schema = hrp_schema_ref(schema);
     rules->regex = regex;
+    rules->door = door;
     rules->n_programs = rules->cap_programs = 1;
     rules->programs[0].schema = schema;
     set = hrp_schema_bytes(schema, &n);
@@ -71,6 +72,16 @@ int hrp_rules_open(struct hrp_schema *schema, const struct hrp_regex *regex, str
     else
         *ret = rules;
     return r;
+}
+
+int hrp_rules_open(struct hrp_schema *schema, const struct hrp_regex *regex, struct hrp_rules **ret, struct hr_error *err)
+{
+    return rules_open(schema, regex, false, ret, err);
+}
+
+int hrp_rules_open_door(struct hrp_schema *schema, const struct hrp_regex *regex, struct hrp_rules **ret, struct hr_error *err)
+{
+    return rules_open(schema, regex, true, ret, err);
 }
 
 int hrp_rules_check(const struct hrp_rules *rules, const struct hrp_batch *batch, uint32_t most, struct hrp_violations *ret)
@@ -116,7 +127,7 @@ int hrp_rules_vet(const uint8_t *fdset, size_t n, const char *full_name, const s
                   struct hr_error *err)
 {
     struct hrp_schema *schema;
-    struct hrp_rules *rules;
+    struct hrp_rules *rules = NULL;
     int r = vet_places(fdset, n, full_name, lim, err);
 
     if (r == 0)

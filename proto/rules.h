@@ -13,6 +13,9 @@
 struct hrp_rules; /* immutable after open: any thread */
 /* regex NULL (the SDK): patterns are left to the other end. HR_ESCHEMA with the place: file: message.field: sentence. */
 int hrp_rules_open(struct hrp_schema *schema, const struct hrp_regex *regex, struct hrp_rules **ret, struct hr_error *err);
+/* The same, and more to find than rules: fields and enum values that the schema does not know ("headrace.unknown_field",
+ * "headrace.unknown_enum"; not where enum.defined_only says it). What they mean is for the caller to decide. */
+int hrp_rules_open_door(struct hrp_schema *schema, const struct hrp_regex *regex, struct hrp_rules **ret, struct hr_error *err);
 void hrp_rules_free(struct hrp_rules *rules); /* NULL is fine */
 bool hrp_rules_empty(const struct hrp_rules *rules);   /* nothing to check at all */
 uint32_t hrp_rules_left(const struct hrp_rules *rules); /* rules that need the engine which was not given */

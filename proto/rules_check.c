@@ -299,6 +299,12 @@ static void check_size(struct checking *k, const struct rule_check *ck)
     }
 }
 
+static void check_unknown(struct checking *k, const struct rule_check *ck)
+{
+    for (uint32_t i = 0; i < k->cols[ck->node].n_values && k->res == 0; i++)
+        hrp_check_fail(k, ck, i);
+}
+
 /* ---- the run ---- */
 
 static void run_check(struct checking *k, const struct rule_check *ck)
@@ -306,7 +312,7 @@ static void run_check(struct checking *k, const struct rule_check *ck)
     static void (*const checks[])(struct checking *, const struct rule_check *) = {
         [CHECK_REQUIRED] = check_required, [CHECK_ONEOF] = check_oneof, [CHECK_MESSAGE_ONEOF] = check_message_oneof, [CHECK_SIZE] = check_size,
         [CHECK_UNIQUE] = hrp_check_unique, [CHECK_NUMBER] = hrp_check_numbers, [CHECK_BYTES] = hrp_check_bytes, [CHECK_TIME] = hrp_check_times,
-        [CHECK_MASK] = hrp_check_masks, [CHECK_CHILD] = hrp_check_children,
+        [CHECK_MASK] = hrp_check_masks, [CHECK_UNKNOWN] = check_unknown, [CHECK_CHILD] = hrp_check_children,
     };
 
     checks[ck->kind](k, ck);

@@ -211,12 +211,21 @@ static bool in_message_oneof(const struct hrp_message_rules *mr, const char *nam
 
 static const struct hrp_field_rules no_rules;
 
+static bool defined_only(const struct hrp_field_rules *fr)
+{
+    const struct hrp_rule *rule = fr->type == HRP_RULES_ENUM ? hrp_rule_find(fr, "defined_only") : NULL;
+
+    return rule != NULL && rule->values[0].i != 0;
+}
+
 /* Values of one kind: a field, the items of a list, the keys or values of a map. */
 static int values(struct compile *c, const struct hrp_node *node, const struct hrp_type_field *f, const struct hrp_field_rules *fr, bool skip_zero,
                   int64_t zero)
 {
     int r = hrp_rules_typed(c, node, f, fr, skip_zero, zero);
 
+    if (r == 0 && c->rules->door && f->enm != NULL && !defined_only(fr))
+        r = hrp_rules_enum_values(c, node, f, "headrace.unknown_enum", "a number that its enum has no name for", NULL);
     if (r != 0 || f->msg == NULL || f->msg->map_entry)
         return r;
     return node->opaque ? add_child(c, node) : walk(c, node, f->msg);
@@ -349,6 +358,20 @@ static int field(struct compile *c, const struct hrp_node *parent, struct hrp_ty
     return r;
 }
 
+static int unknown_fields(struct compile *c, const struct hrp_node *node)
+{
+    const struct hrp_node *unknown = NULL;
+
+    for (uint32_t id = node->id + 1; id < node->end && unknown == NULL; id = c->nodes[id].end)
+        if (c->nodes[id].unknown)
+            unknown = &c->nodes[id];
+    if (unknown == NULL)
+        return 0;
+    return hrp_rules_add(c, unknown, CHECK_UNKNOWN, 0, "headrace.unknown_field", "has a field that its schema does not know", NULL) != NULL
+               ? 0
+               : hrp_rules_err(c);
+}
+
 static int walk(struct compile *c, const struct hrp_node *node, struct hrp_type *t)
 {
     struct hrp_path_element rule[8];
@@ -360,6 +383,8 @@ static int walk(struct compile *c, const struct hrp_node *node, struct hrp_type 
     memcpy(rule, c->rule, sizeof rule);
     c->n_rule = 0; /* rules of a message begin anew */
     c->for_key = false;
+    if (r == 0 && c->rules->door)
+        r = unknown_fields(c, node);
     for (uint32_t i = 0; r == 0 && mr != NULL && i < mr->n_oneofs; i++)
         r = message_oneof(c, node, &mr->oneofs[i]);
     for (uint32_t i = 0; r == 0 && i < t->n_oneofs; i++)

@@ -18,6 +18,7 @@ enum check_kind {
     CHECK_BYTES,          /* of values: strings and bytes */
     CHECK_TIME,           /* of instances of Timestamp and Duration */
     CHECK_MASK,           /* of instances of FieldMask */
+    CHECK_UNKNOWN,        /* of values of the unknown column: each is one */
     CHECK_CHILD,          /* of values of an opaque leaf: by the program of its type */
 };
 enum check_test {
@@ -72,6 +73,7 @@ struct hrp_rules {
     uint32_t n_programs, cap_programs;
     uint32_t left;
     bool empty;
+    bool door;            /* unknown fields and enum values are findings, too */
 };
 
 /* ---- making them: all return 0, or an error that is set ---- */
@@ -89,6 +91,9 @@ int hrp_rules_compile(struct hrp_rules *rules, struct hr_error *err);
 /* rules_typed.c: the checks of one field's typed rules, for the values of `node`. */
 int hrp_rules_typed(struct compile *c, const struct hrp_node *node, const struct hrp_type_field *f, const struct hrp_field_rules *fr,
                     bool skip_zero, int64_t zero);
+/* The numbers that the enum of f has names for: anything else breaks this. */
+int hrp_rules_enum_values(struct compile *c, const struct hrp_node *node, const struct hrp_type_field *f, const char *id, const char *message,
+                          const struct hrp_rule_def *def);
 void *hrp_rules_take(struct compile *c, uint64_t n, size_t size); /* zeroed; NULL: err is set */
 int hrp_rules_nomem(struct compile *c);
 /* A new check for node, with its place so far and the rule's name; number 0: a rule without a path. */

@@ -199,25 +199,38 @@ static int numbers(struct typed *t, enum family fam)
     return r;
 }
 
+int hrp_rules_enum_values(struct compile *c, const struct hrp_node *node, const struct hrp_type_field *f, const char *id, const char *message,
+                          const struct hrp_rule_def *def)
+{
+    const pb_enum *e = f->enm->enm;
+    struct rule_check *ck = hrp_rules_add(c, node, CHECK_NUMBER, TEST_IN, id, message, def);
+    union hrp_rule_value *list = ck != NULL ? hrp_rules_take(c, e->n_value, sizeof *list) : NULL;
+
+    if (list == NULL)
+        return hrp_rules_err(c);
+    for (size_t i = 0; i < e->n_value; i++)
+        list[i].i = e->value[i]->number;
+    qsort(list, e->n_value, sizeof *list, by_signed);
+    ck->list = list;
+    ck->n_list = (uint32_t)e->n_value;
+    return 0;
+}
+
 static int enum_rules(struct typed *t, const struct hrp_type_field *f)
 {
     const struct hrp_rule *defined = hrp_rule_find(t->fr, "defined_only");
-    const pb_enum *e = f->enm->enm;
-    union hrp_rule_value *list;
-    struct rule_check *ck;
+    struct rule_program *p;
+    int r = 0;
 
     if (defined != NULL && defined->values[0].i != 0) {
-        ck = add(t, CHECK_NUMBER, TEST_IN, "enum.defined_only", "value must be one of the defined enum values", defined->def);
-        list = ck != NULL ? hrp_rules_take(t->c, e->n_value, sizeof *list) : NULL;
-        if (list == NULL)
-            return hrp_rules_err(t->c);
-        for (size_t i = 0; i < e->n_value; i++)
-            list[i].i = e->value[i]->number;
-        qsort(list, e->n_value, sizeof *list, by_signed);
-        ck->list = list;
-        ck->n_list = (uint32_t)e->n_value;
+        r = hrp_rules_enum_values(t->c, t->node, f, "enum.defined_only", "value must be one of the defined enum values", defined->def);
+        p = &t->c->rules->programs[t->c->i_program];
+        if (r == 0) {
+            p->checks[p->n - 1].skip_zero = t->skip_zero;
+            p->checks[p->n - 1].zero = t->zero;
+        }
     }
-    return lists(t, SIGNED, CHECK_NUMBER);
+    return r == 0 ? lists(t, SIGNED, CHECK_NUMBER) : r;
 }
 
 /* ---- times ---- */
