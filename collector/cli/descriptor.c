@@ -124,8 +124,11 @@ int cli_descriptor_type(const struct hrp_buf *set, const char *wanted, char **re
     } else if (names.found || (wanted == NULL && names.n == 1)) {
         *ret = hrp_strdup(wanted != NULL ? wanted : (const char *)names.list.p);
         r = *ret != NULL ? 0 : HR_ENOMEM;
+    } else if (names.n == 0) {
+        cli_error("no message type is there, only other things");
+        r = HR_ENOENT;
     } else {
-        cli_error("%s%s; there are: %s", wanted != NULL ? "no such message type: " : names.n == 0 ? "no message type is there" : "say --type; several message types are there",
+        cli_error("%s%s; there are: %s", wanted != NULL ? "no such message type: " : "say --type; several message types are there",
                   wanted != NULL ? wanted : "", (const char *)names.list.p);
         r = HR_ENOENT;
     }
