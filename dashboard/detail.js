@@ -6,6 +6,7 @@ import { byId, make, setText, should0, table } from './view.js'
 const SPANS = { hour: 3600e3, day: 86400e3 }
 const EXAMPLES = 500 // rows set aside that are read to group them
 const NEWEST = 5
+const SHOWN_EXAMPLES = 3 // of a cause
 const LONGEST = 400  // characters of an event
 
 const isLength = (field) => field.min_length !== undefined
@@ -38,7 +39,7 @@ const showAside = table('aside', {
   head: 1,
   decorate(row) { row.cells[2].append(make('code')) },
   cells(group, row) {
-    setText(row.querySelector('code'), group.example)
+    setText(row.querySelector('code'), group.examples.join('\n'))
     return [count(group.rows), group.reason, null, { text: ago(group.received, group.nowMs), title: moment(group.received) }]
   },
 })
@@ -78,10 +79,10 @@ const kindOf = (reason) => reason.replace(/\d+/g, '#')
 function groupAside(rows, nowMs) {
   const groups = new Map()
   for (const row of rows) {
-    const group = groups.get(kindOf(row.reason)) ?? { rows: 0 }
+    const group = groups.get(kindOf(row.reason)) ?? { rows: 0, examples: [] }
     group.rows += row.count
     Object.assign(group, { kind: kindOf(row.reason), reason: row.reason, received: row.receive_time, nowMs })
-    group.example = row.bytes === undefined ? '' : bytesAsText(row.bytes, 120)
+    if (row.bytes !== undefined) group.examples = [bytesAsText(row.bytes, 120), ...group.examples].slice(0, SHOWN_EXAMPLES)
     groups.set(group.kind, group)
   }
   return [...groups.values()].sort((a, b) => b.rows - a.rows)
