@@ -2,6 +2,7 @@
 #include "answer.h"
 #include "compat.h"
 #include "re2.h"
+#include "rules.h"
 #include "schema_verbs.h"
 #include <string.h>
 
