@@ -1,5 +1,6 @@
 // One stream: quality numbers of its fields, events per minute, and what was set aside with which reason.
 import { bars } from './charts.js'
+import { showViolations } from './contract.js'
 import { ago, axis, bytesAsText, count, moment, percent, value } from './format.js'
 import { byId, make, setText, should0, table } from './view.js'
 
@@ -130,6 +131,7 @@ export async function showDetail(get, stream, span, nowMs) {
   showFields(total.fields, (field) => `${field.path} ${field.type}`)
   setText(byId('fields-note'), fieldsNote(total))
   showMinutes(windows)
+  showViolations(stream.violations ?? [], nowMs)
   await readNewest(get, stream)
   await showQuarantine(get, stream, nowMs)
 }

@@ -96,6 +96,27 @@ const tests = {
     quiet(page)
   },
 
+  async 'what rows broke is counted by rule and field'() {
+    const violations = [
+      { rule: 'int32.lte', path: 'items', kind: 'rule', action: 'flag', rows: 12, newest: '2026-11-24T01:00:00.000000000Z' },
+      { rule: 'string.min_len', path: 'order_id', kind: 'rule', action: 'quarantine', rows: 9812, newest: '2026-11-24T02:00:00.000000000Z' },
+      { rule: 'headrace.untyped', path: '', kind: 'untyped', action: 'drop', rows: 1, newest: null }]
+    const page = await browser.page()
+    await page.intercept('*/api/v1/streams', async (url) => {
+      const answer = await (await fetch(url)).json()
+      return { body: JSON.stringify({ ...answer, streams: answer.streams.map((s) => ({ ...s, violations: s.name === 'shop.CheckoutCompleted' ? violations : [] })) }) }
+    })
+    await page.goto(`${daemon.http}/#shop.CheckoutCompleted`)
+    await page.until(() => document.getElementById('violations').tBodies[0].rows.length === 3)
+    assert.deepEqual((await shown(page, 'violations')).map((row) => row.slice(0, 4)), [
+      ['9,812', 'order_id', 'string.min_len', 'set aside'], ['12', 'items', 'int32.lte', 'stored, flagged'],
+      ['1', '(the whole row)', 'headrace.untyped', 'dropped']])
+    await page.screenshot(join(shots, 'violations.png'))
+    await page.value(() => [...document.querySelectorAll('#streams button')].find((b) => b.textContent === 'shop.PageVisited').click())
+    await page.until(() => document.getElementById('violations-part').hidden)
+    quiet(page)
+  },
+
   async 'events that come now have a rate'() {
     const page = await browser.page()
     await page.goto(daemon.http)
@@ -116,7 +137,7 @@ const tests = {
     const page = await browser.page()
     const lines = (text) => text.split('\n').filter(Boolean).map((line) => JSON.stringify(spoil(JSON.parse(line))) + '\n').join('')
     const spoil = (value) => JSON.parse(JSON.stringify(value), (key, v) =>
-      ['name', 'stream', 'app', 'version', 'host', 'reason', 'path', 'type', 'target', 'incarnation'].includes(key) && typeof v === 'string' ? evil + v : v)
+      ['name', 'stream', 'app', 'version', 'host', 'reason', 'path', 'rule', 'type', 'target', 'incarnation'].includes(key) && typeof v === 'string' ? evil + v : v)
     await page.intercept('*/api/v1/*', async (url) => {
       const real = url.replace(encodeURIComponent(evil), '')
       const text = await (await fetch(real)).text()
