@@ -256,6 +256,38 @@ static void our_options_are_always_there(void **state)
     hrp_buf_fini(&out);
 }
 
+/* validate.proto is ours, its names and numbers are everybody's: each rule we know is one of it. */
+static void every_rule_has_a_word(void **state)
+{
+    static const struct {
+        const char *rules, *type;
+    } some[] = {
+        {"int32 = { gte: 1 lt: 5 in: [1, 2] }", "int32"}, {"string = { len: 3 well_known_regex: KNOWN_REGEX_HTTP_HEADER_NAME strict: false }", "string"},
+        {"double = { finite: true not_in: [nan] }", "double"}, {"bytes = { ipv4: true }", "bytes"},
+        {"timestamp = { lt_now: true within: { seconds: 5 } }", "google.protobuf.Timestamp"},
+        {"duration = { gt: {} }", "google.protobuf.Duration"}, {"map = { keys: { string: { min_len: 1 } } values: { required: true } }", "map<string, int32>"},
+        {"repeated = { unique: true items: { enum: { defined_only: true } } }", "repeated int32"}, {"field_mask = { in: [\"a\"] }", "google.protobuf.FieldMask"},
+    };
+    struct hrp_buf set = HRP_BUF_INIT;
+    struct hr_error err = {0};
+    char text[1024];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+        uint8_t tag[2] = {0xba, 0x48}; /* 1159 << 3 | 2 */
+
+        snprintf(text, sizeof text,
+                 "syntax = \"proto3\"; import \"buf/validate/validate.proto\"; import \"google/protobuf/timestamp.proto\"; "
+                 "import \"google/protobuf/duration.proto\"; import \"google/protobuf/field_mask.proto\"; "
+                 "message A { %s f = 1 [(buf.validate.field).%s]; }", some[i].type, some[i].rules);
+        hrp_buf_clear(&set);
+        if (parse(text, &set, &err) != 0)
+            fail_msg("%s: %s", some[i].rules, err.text);
+        assert_non_null(memmem(set.p, set.n, tag, sizeof tag));
+    }
+    hrp_buf_fini(&set);
+}
+
 /* Made by a newer compiler: the text's language has no word for it. */
 static void an_edition_is_not_written_as_text(void **state)
 {
@@ -295,6 +327,7 @@ int main(void)
         cmocka_unit_test(paths_are_looked_up_in_folders),
         cmocka_unit_test(text_comes_back_with_options_and_comments),
         cmocka_unit_test(our_options_are_always_there),
+        cmocka_unit_test(every_rule_has_a_word),
         cmocka_unit_test(an_edition_is_not_written_as_text),
         cmocka_unit_test(no_memory_for_the_answer_is_told),
     };
