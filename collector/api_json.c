@@ -71,6 +71,18 @@ const char *hrd_api_stream_name(const struct hrd_status *st, uint32_t stream_id)
     return "";
 }
 
+static void put_cause(struct hrp_buf *out, const struct hrd_cause *c, bool first)
+{
+    hrp_put_fmt(out, "%s{", first ? "" : ",");
+    hrd_json_text(out, "rule", c->rule);
+    hrp_put_u8(out, ',');
+    hrd_json_text(out, "path", c->path);
+    hrp_put_fmt(out, ",\"kind\":\"%s\",\"action\":\"%s\"", hrd_kind_name(c->kind), hrd_action_name(c->action));
+    put_u64(out, "rows", c->rows);
+    put_time(out, "newest", c->newest_ns);
+    hrp_put_u8(out, '}');
+}
+
 static void put_stream(struct hrp_buf *out, const struct hrd_stream_status *s)
 {
     hrp_put_u8(out, '{');
@@ -89,7 +101,10 @@ static void put_stream(struct hrp_buf *out, const struct hrd_stream_status *s)
     put_u64(out, "header", s->header_bytes);
     put_u64(out, "raw", s->raw_bytes);
     put_u64(out, "index", s->index_bytes);
-    hrp_put_fmt(out, "}}");
+    hrp_put_fmt(out, "},\"violations\":[");
+    for (uint32_t i = 0; i < s->causes.n; i++)
+        put_cause(out, &s->causes.list[i], i == 0);
+    hrp_put_fmt(out, "]}");
 }
 
 static void put_store(const struct hrd_api *api, struct hrp_buf *out)

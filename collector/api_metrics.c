@@ -12,6 +12,7 @@ struct shown {
     const char *name;
     struct hrd_stream_status s;      /* sums; times: the newest */
     struct hrd_ledger_line l;        /* sums over apps and versions */
+    uint64_t violations[HRD_KIND_N + 1][HRD_ACTION_DROP + 1]; /* rows, by kind and action */
 };
 struct all {
     const struct hrd_api *api;
@@ -96,6 +97,8 @@ static void add_stream(struct shown *into, const struct hrd_stream_status *s)
     into->s.field_bytes += s->field_bytes;
     into->s.raw_bytes += s->raw_bytes;
     into->s.index_bytes += s->index_bytes;
+    for (uint32_t i = 0; i < s->causes.n; i++)
+        into->violations[s->causes.list[i].kind][s->causes.list[i].action] += s->causes.list[i].rows;
     if (s->newest_receive_ns > into->s.newest_receive_ns)
         into->s.newest_receive_ns = s->newest_receive_ns;
 }
@@ -190,6 +193,25 @@ static void put_stored(struct all *all)
         put_sample(all, newest, &all->streams[i], NULL, NULL);
         put_seconds(all->out, (uint64_t)all->streams[i].s.newest_receive_ns);
     }
+}
+
+static void put_violations(struct all *all)
+{
+    static const char name[] = "headrace_violations_total";
+
+    metric(all->out, name, "counter", "Findings in rows, of all time, by kind and by what became of the row; a row with two causes counts for each.");
+    for (uint32_t i = 0; i < all->n; i++)
+        for (unsigned kind = 0; kind <= HRD_KIND_N; kind++)
+            for (unsigned action = 0; action <= HRD_ACTION_DROP; action++) {
+                uint64_t rows = all->streams[i].violations[kind][action];
+
+                if (rows == 0)
+                    continue;
+                hrp_put_fmt(all->out, "%s{stream=\"", name);
+                put_label(all->out, all->streams[i].name);
+                hrp_put_fmt(all->out, "\",kind=\"%s\",action=\"%s\"}", hrd_kind_name(kind), hrd_action_name(action));
+                put_count(all->out, rows);
+            }
 }
 
 /* ---- the daemon ---- */
@@ -301,6 +323,7 @@ void hrd_api_put_metrics(struct hrd_api *api, struct hrp_buf *out)
     if (all.n != 0) {
         put_ledger(&all);
         put_stored(&all);
+    put_violations(&all);
     }
     hrp_free(all.streams);
 }

@@ -14,18 +14,58 @@ struct quarantine {
     uint64_t next, left;
 };
 
+struct listed {
+    struct hrp_buf *out;
+    bool first;
+};
+
+static void put_violation(void *arg, const struct hrp_stored_violation *v)
+{
+    struct listed *l = arg;
+    struct hrp_buf path = HRP_BUF_INIT;
+
+    if (v->field != NULL)
+        hrp_path_text_put(&path, v->field, v->n_field, true);
+    hrp_put_fmt(l->out, "%s{\"rule_id\":", l->first ? "" : ",");
+    hrp_json_str(l->out, v->rule_id, v->n_rule_id);
+    hrp_put_fmt(l->out, ",\"path\":");
+    hrp_json_str(l->out, path.n != 0 ? (const char *)path.p : "", path.n);
+    hrp_put_fmt(l->out, ",\"message\":");
+    hrp_json_str(l->out, v->message, v->n_message);
+    hrp_put_fmt(l->out, "%s}", v->for_key ? ",\"for_key\":true" : "");
+    l->first = false;
+    hrp_buf_fini(&path);
+}
+
+static void put_violations(struct hrp_buf *out, const struct hrd_quarantined *q)
+{
+    struct listed l = {out, true};
+
+    hrp_put_fmt(out, ",\"violations\":[");
+    hrp_violations_each(q->violations, q->n_violations, put_violation, &l);
+    hrp_put_u8(out, ']');
+}
+
 static void put_row(struct hrp_buf *out, uint64_t number, const struct hrd_quarantined *q)
 {
-    char incarnation[33];
+    static const char *const forms[] = {"protobuf", "raw", "batch"};
+    char incarnation[33], producer[33];
 
     hrp_id_hex(&q->incarnation, incarnation);
+    hrp_id_hex(&q->producer, producer);
     hrp_put_fmt(out, "{\"number\":%llu,", (unsigned long long)number);
     hrd_json_text(out, "reason", q->reason);
-    hrp_put_fmt(out, ",\"count\":%llu,\"event_time\":", (unsigned long long)q->n_count);
+    put_violations(out, q);
+    hrp_put_fmt(out, ",\"count\":%llu,\"schema_id\":%u,", (unsigned long long)q->n_count, q->schema_id);
+    hrd_json_text(out, "app", q->app);
+    hrp_put_u8(out, ',');
+    hrd_json_text(out, "version", q->version);
+    hrp_put_fmt(out, ",\"producer\":\"%s\",\"event_time\":", producer);
     hrp_json_time(out, q->event_time_ns);
     hrp_put_fmt(out, ",\"receive_time\":");
     hrp_json_time(out, q->receive_time_ns);
-    hrp_put_fmt(out, ",\"incarnation\":\"%s\",\"lane\":%u,\"n\":%llu,\"bytes\":", incarnation, q->lane, (unsigned long long)q->n);
+    hrp_put_fmt(out, ",\"incarnation\":\"%s\",\"lane\":%u,\"n\":%llu,\"form\":\"%s\",\"bytes\":", incarnation, q->lane,
+                (unsigned long long)q->n, forms[q->form]);
     hrp_json_base64(out, q->bytes, q->n_bytes);
     hrp_put_fmt(out, "}\n");
 }

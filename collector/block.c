@@ -1,15 +1,18 @@
 /* Formats. All integers are varints unless a width is named; svarint is zigzag.
  *
- *   block head   u8 1; stream id; schema id; first offset; rows; 16 bytes incarnation; svarint receive time;
+ *   block head   u8 1 (2: with flagged rows); stream id; schema id; first offset; rows; 16 bytes incarnation; svarint receive time;
  *                svarint (least event time - receive time); (greatest - least event time); batch bytes;
- *                n selection; n x (gap from the end of the one before, length); u32 check32 of all before
- *   quarantined  u8 1; stream id; schema id; 16 bytes incarnation; lane; n; svarint event time; svarint receive time;
- *                n count; reason with its length; bytes with their length; u32 check32 of all before */
+ *                n selection; n x (gap from the end of the one before, length); in 2 the flagged rows likewise;
+ *                u32 check32 of all before
+ *   quarantined  u8 2; stream id; schema id; 16 bytes incarnation; lane; n; svarint event time; svarint receive time;
+ *                n count; u8 form; 16 bytes producer; app, version, violations, reason, bytes with their lengths, texts with
+ *                their NUL; u32 check32 of all before. In 1 nothing stood between the count and the reason. */
 #include "block.h"
 #include "alloc.h"
 #include <string.h>
 
 #define FORMAT 1
+#define FORMAT_2 2
 
 static void put_check(struct hrp_buf *out, size_t from)
 {
@@ -17,12 +20,23 @@ static void put_check(struct hrp_buf *out, size_t from)
         hrp_put_u32(out, hrp_check32(out->p + from, out->n - from));
 }
 
+static void put_rows(struct hrp_buf *out, const struct hrd_range *r, uint32_t n)
+{
+    uint64_t at = 0;
+
+    hrp_put_varint(out, n);
+    for (uint32_t i = 0; i < n; i++) {
+        hrp_put_varint(out, r[i].from - at);
+        hrp_put_varint(out, r[i].to - r[i].from);
+        at = r[i].to;
+    }
+}
+
 void hrd_block_head_put(struct hrp_buf *out, const struct hrd_block_head *h)
 {
     size_t from = out->n;
-    uint64_t at = 0;
 
-    hrp_put_u8(out, FORMAT);
+    hrp_put_u8(out, h->n_flagged != 0 ? FORMAT_2 : FORMAT);
     hrp_put_varint(out, h->stream_id);
     hrp_put_varint(out, h->schema_id);
     hrp_put_varint(out, h->first_offset);
@@ -32,37 +46,48 @@ void hrd_block_head_put(struct hrp_buf *out, const struct hrd_block_head *h)
     hrp_put_svarint(out, (int64_t)((uint64_t)h->min_event_time_ns - (uint64_t)h->receive_time_ns));
     hrp_put_varint(out, (uint64_t)h->max_event_time_ns - (uint64_t)h->min_event_time_ns);
     hrp_put_varint(out, h->batch_bytes);
-    hrp_put_varint(out, h->n_selection);
-    for (uint32_t i = 0; i < h->n_selection; i++) {
-        hrp_put_varint(out, h->selection[i].from - at);
-        hrp_put_varint(out, h->selection[i].to - h->selection[i].from);
-        at = h->selection[i].to;
-    }
+    put_rows(out, h->selection, h->n_selection);
+    if (h->n_flagged != 0)
+        put_rows(out, h->flagged, h->n_flagged);
     put_check(out, from);
 }
 
-static int read_selection(struct hrp_reader *r, struct hrd_block_head *h)
+/* Ranges of row indexes; *ret_rows: how many rows they are. */
+static int read_rows(struct hrp_reader *r, struct hrd_range **ret, uint32_t *ret_n, uint64_t *ret_rows)
 {
-    uint64_t n = hrp_read_varint(r), at = 0, rows = 0;
+    uint64_t n = hrp_read_varint(r), at = 0;
 
+    *ret_rows = 0;
     if (n == 0)
         return 0;
     if (r->bad || n > hrp_reader_left(r) / 2) /* two bytes each at least */
         return HR_ECORRUPT;
-    h->selection = hrp_malloc(n * sizeof *h->selection);
-    if (h->selection == NULL)
+    *ret = hrp_malloc(n * sizeof **ret);
+    if (*ret == NULL)
         return HR_ENOMEM;
-    h->n_selection = (uint32_t)n;
+    *ret_n = (uint32_t)n;
     for (uint64_t i = 0; i < n; i++) {
         uint64_t gap = hrp_read_varint(r), len = hrp_read_varint(r);
 
         if (r->bad || len == 0 || (i > 0 && gap == 0) || gap > UINT32_MAX || len > UINT32_MAX || at + gap + len > UINT32_MAX)
             return HR_ECORRUPT;
-        h->selection[i] = (struct hrd_range){at + gap, at + gap + len};
+        (*ret)[i] = (struct hrd_range){at + gap, at + gap + len};
         at += gap + len;
-        rows += len;
+        *ret_rows += len;
     }
-    return rows == h->n_rows ? 0 : HR_ECORRUPT;
+    return 0;
+}
+
+static int read_selections(struct hrp_reader *r, bool with_flagged, struct hrd_block_head *h)
+{
+    uint64_t rows, flagged = 0;
+    int e = read_rows(r, &h->selection, &h->n_selection, &rows);
+
+    if (e == 0 && with_flagged)
+        e = read_rows(r, &h->flagged, &h->n_flagged, &flagged);
+    if (e == 0 && ((h->n_selection != 0 && rows != h->n_rows) || (with_flagged && flagged == 0)))
+        e = HR_ECORRUPT;
+    return e;
 }
 
 static uint32_t read_u32v(struct hrp_reader *r)
@@ -100,16 +125,18 @@ int hrd_block_head_read(const uint8_t *p, size_t n, struct hrd_block_head *ret, 
 {
     struct hrp_reader r = hrp_reader(p, n);
     struct hrd_block_head h;
+    bool with_flagged;
     size_t used;
     int e;
 
     memset(&h, 0, sizeof h);
-    if (n > 0 && p[0] != FORMAT)
+    if (n > 0 && p[0] != FORMAT && p[0] != FORMAT_2)
         return HR_EVERSION;
-    hrp_read_u8(&r);
+    e = hrp_read_u8(&r);
+    with_flagged = e == FORMAT_2;
     e = read_fixed(&r, &h);
     if (e == 0)
-        e = read_selection(&r, &h);
+        e = read_selections(&r, with_flagged, &h);
     used = n - hrp_reader_left(&r);
     if (e == 0 && (hrp_read_u32(&r) != hrp_check32(p, used) || r.bad))
         e = HR_ECORRUPT;
@@ -125,8 +152,24 @@ int hrd_block_head_read(const uint8_t *p, size_t n, struct hrd_block_head *ret, 
 void hrd_block_head_fini(struct hrd_block_head *h)
 {
     hrp_free(h->selection);
-    h->selection = NULL;
-    h->n_selection = 0;
+    hrp_free(h->flagged);
+    h->selection = h->flagged = NULL;
+    h->n_selection = h->n_flagged = 0;
+}
+
+bool hrd_block_flagged(const struct hrd_block_head *h, uint32_t row)
+{
+    uint32_t from = 0, to = h->n_flagged;
+
+    while (from < to) {
+        uint32_t mid = from + (to - from) / 2;
+
+        if (h->flagged[mid].to <= row)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from < h->n_flagged && h->flagged[from].from <= row;
 }
 
 void hrd_block_key(uint32_t stream_id, uint64_t first_offset, uint8_t ret[12])
@@ -137,11 +180,17 @@ void hrd_block_key(uint32_t stream_id, uint64_t first_offset, uint8_t ret[12])
         ret[4 + i] = (uint8_t)(first_offset >> (56 - 8 * i));
 }
 
+/* With its NUL, so that a reader can borrow it. */
+static void put_text(struct hrp_buf *out, const char *text)
+{
+    hrp_put_lenbytes(out, text != NULL ? text : "", text != NULL ? strlen(text) + 1 : 1);
+}
+
 void hrd_quarantined_put(struct hrp_buf *out, const struct hrd_quarantined *q)
 {
     size_t from = out->n;
 
-    hrp_put_u8(out, FORMAT);
+    hrp_put_u8(out, FORMAT_2);
     hrp_put_varint(out, q->stream_id);
     hrp_put_varint(out, q->schema_id);
     hrp_put_bytes(out, q->incarnation.b, sizeof q->incarnation.b);
@@ -150,21 +199,47 @@ void hrd_quarantined_put(struct hrp_buf *out, const struct hrd_quarantined *q)
     hrp_put_svarint(out, q->event_time_ns);
     hrp_put_svarint(out, q->receive_time_ns);
     hrp_put_varint(out, q->n_count);
-    hrp_put_lenbytes(out, q->reason, strlen(q->reason) + 1); /* with its NUL, so that a reader can borrow it */
+    hrp_put_u8(out, q->form);
+    hrp_put_bytes(out, q->producer.b, sizeof q->producer.b);
+    put_text(out, q->app);
+    put_text(out, q->version);
+    hrp_put_lenbytes(out, q->violations, q->n_violations);
+    put_text(out, q->reason);
     hrp_put_lenbytes(out, q->bytes, q->n_bytes);
     put_check(out, from);
+}
+
+static const char *read_text(struct hrp_reader *r)
+{
+    size_t n;
+    const char *text = (const char *)hrp_read_lenbytes(r, &n);
+
+    if (text == NULL || n == 0 || text[n - 1] != '\0')
+        r->bad = true;
+    return r->bad ? "" : text;
+}
+
+static void read_format_2(struct hrp_reader *r, struct hrd_quarantined *q)
+{
+    q->form = hrp_read_u8(r);
+    read_id(r, &q->producer);
+    q->app = read_text(r);
+    q->version = read_text(r);
+    q->violations = hrp_read_lenbytes(r, &q->n_violations);
+    if (q->form > HRD_FORM_BATCH)
+        r->bad = true;
 }
 
 int hrd_quarantined_read(const uint8_t *p, size_t n, struct hrd_quarantined *ret)
 {
     struct hrp_reader r = hrp_reader(p, n);
-    struct hrd_quarantined q;
-    size_t n_reason, n_bytes, used;
+    struct hrd_quarantined q = {.app = "", .version = ""};
+    size_t n_bytes, used;
+    uint8_t format;
 
-    memset(&q, 0, sizeof q);
-    if (n > 0 && p[0] != FORMAT)
+    if (n > 0 && p[0] != FORMAT && p[0] != FORMAT_2)
         return HR_EVERSION;
-    hrp_read_u8(&r);
+    format = hrp_read_u8(&r);
     q.stream_id = read_u32v(&r);
     q.schema_id = read_u32v(&r);
     read_id(&r, &q.incarnation);
@@ -173,11 +248,15 @@ int hrd_quarantined_read(const uint8_t *p, size_t n, struct hrd_quarantined *ret
     q.event_time_ns = hrp_read_svarint(&r);
     q.receive_time_ns = hrp_read_svarint(&r);
     q.n_count = hrp_read_varint(&r);
-    q.reason = (const char *)hrp_read_lenbytes(&r, &n_reason);
+    if (format == FORMAT_2)
+        read_format_2(&r, &q);
+    else
+        q.form = q.n_count == 1 ? HRD_FORM_RAW : HRD_FORM_BATCH;
+    q.reason = read_text(&r);
     q.bytes = hrp_read_lenbytes(&r, &n_bytes);
     q.n_bytes = n_bytes;
     used = n - hrp_reader_left(&r);
-    if (r.bad || n_reason == 0 || q.reason[n_reason - 1] != '\0' || hrp_read_u32(&r) != hrp_check32(p, used) || r.bad)
+    if (r.bad || hrp_read_u32(&r) != hrp_check32(p, used) || r.bad)
         return HR_ECORRUPT;
     *ret = q;
     return 0;

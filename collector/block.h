@@ -6,6 +6,7 @@
 #ifndef HRD_BLOCK_H
 #define HRD_BLOCK_H
 #include "batch.h"
+#include "violation.h"
 
 struct hrd_range {
     uint64_t from, to; /* [from, to) */
@@ -19,6 +20,8 @@ struct hrd_block_head {
     int64_t min_event_time_ns, max_event_time_ns;
     uint32_t n_selection;            /* 0: all rows of the batch */
     struct hrd_range *selection;     /* row indexes, ascending; owned */
+    uint32_t n_flagged;              /* rows that broke something their stream allows; 0: none. Ranges as of the selection */
+    struct hrd_range *flagged;       /* row indexes of the batch, selected or not; owned */
     uint64_t batch_bytes;
 };
 void hrd_block_head_put(struct hrp_buf *out, const struct hrd_block_head *h); /* format version first, check32 last */
@@ -41,7 +44,7 @@ struct hrd_quarantined {
     uint8_t form;                    /* enum hrd_quarantined_form */
     const char *app, *version;       /* of the incarnation; borrowed; "" when it is not known */
     struct hrp_id producer;
-    const uint8_t *violations;       /* buf.validate.Violations (violation.h); borrowed; never empty */
+    const uint8_t *violations;       /* buf.validate.Violations (violation.h); borrowed; empty in records of older stores */
     size_t n_violations;
     const char *reason;              /* borrowed; a sentence: the first violation's path and message */
     const uint8_t *bytes;            /* borrowed: the row as the client had it, or the whole undecodable batch */
@@ -49,4 +52,5 @@ struct hrd_quarantined {
 };
 void hrd_quarantined_put(struct hrp_buf *out, const struct hrd_quarantined *q);
 int hrd_quarantined_read(const uint8_t *p, size_t n, struct hrd_quarantined *ret); /* borrows p */
+bool hrd_block_flagged(const struct hrd_block_head *h, uint32_t row); /* row index of the batch */
 #endif

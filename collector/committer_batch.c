@@ -1,18 +1,19 @@
 /* One batch: which of its numbers are fresh, and what becomes of them.
  *
- *   typed row, fresh            the block, at the stream's next offset; unless it was set aside: quarantine, a record for each
- *   raw row, fresh              quarantine, a record for each
+ *   typed row, fresh            the block, at the stream's next offset, flagged or not
+ *   the same, set aside         quarantine, a record for each; or counted as dropped: as the stream's policy says (findings.h)
+ *   raw row, fresh              likewise
  *   drop, fresh                 counted by its reason
  *   any of them, resolved       trimmed: the first resolution wins
  *
- * A batch that is set aside whole (its body or schema can't be read, or its incarnation has expired) becomes one record that
- * stands for its fresh rows. Nothing is changed before it is sure that the batch can be taken: limits first, then work. */
+ * A batch whose body can't be read becomes one record that stands for its fresh rows. Nothing is changed before it is sure that the batch can be taken: limits first, then work. */
 #include "committer_impl.h"
 #include "alloc.h"
+#include "findings.h"
 #include <stdio.h>
 #include <string.h>
 
-#define EXPIRED "expired: its incarnation is unknown, and was born before the horizon"
+#define EXPIRED "its incarnation is unknown, and was born before the horizon"
 
 struct work {
     struct hrd_committer *cm;
@@ -70,6 +71,7 @@ static void park(struct hrd_batch_msg *bat, int error)
 
 static int quarantine(struct work *w, struct hrd_quarantined *q)
 {
+    const struct hrd_incarnation_info *who = hrd_incarnation_who(w->inc);
     struct hrd_stream_record *rec = &w->stream->rec;
     struct hrp_buf *value = &w->cm->value;
     uint8_t key[12];
@@ -78,6 +80,9 @@ static int quarantine(struct work *w, struct hrd_quarantined *q)
     q->schema_id = w->bat->schema_id;
     q->incarnation = w->bat->head.incarnation;
     q->receive_time_ns = w->now_wall_ns;
+    q->app = who->app;
+    q->version = who->version;
+    q->producer = who->producer;
     hrp_buf_clear(value);
     hrd_quarantined_put(value, q);
     if (value->err != 0)
@@ -88,31 +93,93 @@ static int quarantine(struct work *w, struct hrd_quarantined *q)
     return w->cm->group.err;
 }
 
-static int quarantine_row(struct work *w, const struct hrp_segment *seg, uint64_t n, const struct hrd_aside *aside)
+/* A row that is not stored: kept apart, or only counted. */
+static int put_aside(struct work *w, struct hrd_lane_record *rec, const struct hrd_aside *aside, struct hrd_quarantined *q)
 {
-    struct hrd_quarantined q = {.lane = seg->lane, .n = n, .n_count = 1, .reason = aside->reason,
+    if (aside->action == HRD_ACTION_DROP) {
+        rec->dropped[HRP_DROP_INVALID]++;
+        w->bat->dropped++;
+        return 0;
+    }
+    rec->quarantined++;
+    w->bat->quarantined++;
+    q->n_count = 1;
+    q->reason = aside->reason;
+    q->violations = w->bat->aside_bytes.p + aside->violations_at;
+    q->n_violations = aside->n_violations;
+    return quarantine(w, q);
+}
+
+static int aside_row(struct work *w, struct hrd_lane_record *rec, const struct hrp_segment *seg, const struct hrd_aside *aside)
+{
+    struct hrd_quarantined q = {.lane = seg->lane, .n = seg->first_n + (aside->row - w->row), .form = HRD_FORM_WIRE,
                                 .bytes = w->bat->aside_bytes.p + aside->at, .n_bytes = aside->n_bytes,
                                 .event_time_ns = w->bat->batch->event_time_ns[aside->row]};
 
-    return quarantine(w, &q);
+    return put_aside(w, rec, aside, &q);
 }
 
-static int quarantine_raw(struct work *w, const struct hrp_segment *seg, uint64_t n)
+static int aside_raw(struct work *w, struct hrd_lane_record *rec, const struct hrp_segment *seg, uint64_t n)
 {
-    const struct hrp_raw_row *raw = &w->bat->batch->raw[w->raw + (n - seg->first_n)];
-    struct hrd_quarantined q = {.lane = seg->lane, .n = n, .n_count = 1, .reason = raw->reason, .bytes = raw->bytes,
-                                .n_bytes = raw->n_bytes, .event_time_ns = raw->event_time_ns};
+    uint32_t i = w->raw + (uint32_t)(n - seg->first_n);
+    const struct hrp_raw_row *raw = &w->bat->batch->raw[i];
+    struct hrd_quarantined q = {.lane = seg->lane, .n = n, .form = HRD_FORM_RAW, .bytes = raw->bytes, .n_bytes = raw->n_bytes,
+                                .event_time_ns = raw->event_time_ns};
 
-    return quarantine(w, &q);
+    return put_aside(w, rec, &w->bat->raw_asides[i], &q);
 }
 
 static int quarantine_whole(struct work *w)
 {
     const struct hrd_batch_msg *bat = w->bat;
-    struct hrd_quarantined q = {.lane = w->whole_lane, .n = w->whole_n, .n_count = bat->quarantined, .reason = bat->reason,
-                                .bytes = bat->bytes, .n_bytes = bat->n_bytes, .event_time_ns = bat->head.min_event_time_ns};
+    const char *id = bat->schema_id == 0 ? "headrace.unregistered" : "headrace.unreadable";
+    struct hrp_buf violations = HRP_BUF_INIT;
+    struct hrd_quarantined q = {.lane = w->whole_lane, .n = w->whole_n, .n_count = bat->quarantined, .form = HRD_FORM_BATCH,
+                                .reason = bat->reason, .bytes = bat->bytes, .n_bytes = bat->n_bytes,
+                                .event_time_ns = bat->head.min_event_time_ns};
+    int r;
 
-    return bat->quarantined != 0 ? quarantine(w, &q) : 0;
+    if (bat->quarantined == 0)
+        return 0;
+    r = cm_cause_count(w->stream, id, "", hrd_kind_of(id), HRD_ACTION_QUARANTINE, bat->quarantined, w->now_wall_ns);
+    hrd_violation_put(&violations, id, bat->reason);
+    q.violations = violations.p;
+    q.n_violations = violations.n;
+    if (r == 0)
+        r = violations.err != 0 ? violations.err : quarantine(w, &q);
+    hrp_buf_fini(&violations);
+    return r;
+}
+
+/* ---- causes ---- */
+
+static uint32_t first_finding(const struct hrd_batch_msg *bat, uint64_t row)
+{
+    uint32_t from = 0, to = bat->n_findings;
+
+    while (from < to) {
+        uint32_t mid = from + (to - from) / 2;
+
+        if (bat->findings[mid].row < row)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from;
+}
+
+/* Those of rows [from, to), which are fresh; raw rows are counted from n_rows on. */
+static int count_findings(struct work *w, uint64_t from, uint64_t to)
+{
+    const struct hrd_batch_msg *bat = w->bat;
+    int r = 0;
+
+    for (uint32_t i = first_finding(bat, from); r == 0 && i < bat->n_findings && bat->findings[i].row < to; i++) {
+        const struct hrd_cause *c = &bat->causes.list[bat->findings[i].cause];
+
+        r = cm_cause_count(w->stream, c->rule, c->path, c->kind, c->action, 1, w->now_wall_ns);
+    }
+    return r;
 }
 
 /* ---- segments ---- */
@@ -122,7 +189,7 @@ static int select_rows(struct work *w, const struct hrp_segment *seg, struct hrd
 {
     uint64_t at = w->row + (fresh->from - seg->first_n), end = w->row + (fresh->to - seg->first_n);
     const struct hrd_batch_msg *bat = w->bat;
-    int r = 0;
+    int r = count_findings(w, at, end);
 
     while (w->aside < bat->n_asides && bat->asides[w->aside].row < at) /* resends */
         w->aside++;
@@ -131,10 +198,8 @@ static int select_rows(struct work *w, const struct hrp_segment *seg, struct hrd
 
         r = hrd_ranges_add(&w->cm->selection, at, aside->row);
         if (r == 0)
-            r = quarantine_row(w, seg, seg->first_n + (aside->row - w->row), aside);
+            r = aside_row(w, rec, seg, aside);
         rec->accepted += aside->row - at;
-        rec->quarantined++;
-        w->bat->quarantined++;
         at = (uint64_t)aside->row + 1;
     }
     rec->accepted += end - at;
@@ -154,11 +219,13 @@ static int take_raw(struct work *w, const struct hrp_segment *seg, struct hrd_la
 {
     int r = 0;
 
-    for (uint32_t i = 0; i < fresh->n; i++)
+    for (uint32_t i = 0; r == 0 && i < fresh->n; i++) {
+        uint64_t at = w->bat->head.n_rows + (uint64_t)w->raw + (fresh->r[i].from - seg->first_n);
+
+        r = count_findings(w, at, at + (fresh->r[i].to - fresh->r[i].from));
         for (uint64_t n = fresh->r[i].from; r == 0 && n < fresh->r[i].to; n++)
-            r = quarantine_raw(w, seg, n);
-    rec->quarantined += hrd_ranges_count(fresh);
-    w->bat->quarantined += hrd_ranges_count(fresh);
+            r = aside_raw(w, rec, seg, n);
+    }
     return r;
 }
 
@@ -274,6 +341,12 @@ static int fill_head(const struct work *w, uint64_t n_rows)
                                  .first_offset = w->stream->rec.next_offset, .incarnation = h->incarnation,
                                  .receive_time_ns = w->now_wall_ns, .batch_bytes = w->bat->n_bytes};
     event_times(w, b);
+    if (w->bat->flagged.n != 0) {
+        b->flagged = hrp_memdup(w->bat->flagged.r, w->bat->flagged.n * sizeof *b->flagged);
+        if (b->flagged == NULL)
+            return HR_ENOMEM;
+        b->n_flagged = w->bat->flagged.n;
+    }
     if (n_rows == h->n_rows)
         return 0;
     b->selection = hrp_memdup(sel->r, sel->n * sizeof *sel->r);
@@ -342,10 +415,10 @@ static int error_of(const struct work *w)
 {
     if (w->bat->quarantined == 0)
         return 0;
-    if (!w->whole)
-        return HR_EROW;
     if (hrd_incarnation_expired(w->inc))
         return HR_EEXPIRED;
+    if (!w->whole)
+        return w->bat->schema_id == 0 ? HR_ESCHEMA : HR_EROW;
     return w->bat->schema_id == 0 ? HR_ESCHEMA : HR_ECORRUPT;
 }
 
@@ -354,13 +427,11 @@ static int take_all(struct work *w)
     int r = 0;
 
     w->cm->selection.n = 0;
-    if (hrd_incarnation_expired(w->inc))
-        snprintf(w->bat->reason, sizeof w->bat->reason, EXPIRED);
     for (uint32_t i = 0; r == 0 && i < w->bat->head.n_segments; i++)
         r = take_segment(w, &w->bat->head.segments[i]);
     if (r == 0)
         r = w->whole ? quarantine_whole(w) : put_block(w);
-    if (w->bat->accepted + w->bat->quarantined != 0)
+    if (w->bat->accepted + w->bat->quarantined != 0 || w->stream->causes_dirty)
         cm_stream_touch(w->cm, w->stream);
     w->bat->error = error_of(w);
     return r;
@@ -378,7 +449,12 @@ int cm_decide_batch(struct hrd_committer *cm, struct hrd_batch_msg *bat, int64_t
         park(bat, HR_ECORRUPT);
         return 0;
     }
-    w.whole = bat->batch == NULL || hrd_incarnation_expired(w.inc);
+    w.whole = bat->batch == NULL;
+    if (!w.whole && hrd_incarnation_expired(w.inc)) {
+        r = hrd_findings_refuse(bat, "headrace.expired", EXPIRED);
+        if (r != 0)
+            return r;
+    }
     r = check_segments(&w);
     if (r == HR_ELIMIT) {
         park(bat, r);

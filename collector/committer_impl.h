@@ -9,7 +9,8 @@
 struct cm_stream {
     char *name;                     /* NULL: no such stream */
     struct hrd_stream_record rec;   /* as it will be once the group being decided is durable */
-    bool dirty;
+    struct hrd_causes causes;       /* likewise */
+    bool dirty, causes_dirty;
     uint32_t next_dirty;            /* stream id; 0: the last */
 };
 struct hrd_committer {
@@ -41,6 +42,9 @@ void cm_plant_trim(struct hrd_committer *cm, struct hrd_batch_msg *bat); /* HRD_
 /* committer_streams.c */
 struct cm_stream *cm_stream(struct hrd_committer *cm, uint32_t stream_id); /* NULL: none */
 int cm_stream_add(struct hrd_committer *cm, uint32_t stream_id, const char *name);
+/* Also touches it in the end: with the rows that are counted here something else of it changes, too. HR_ENOMEM. */
+int cm_cause_count(struct cm_stream *stream, const char *rule, const char *path, enum hrd_kind kind, uint8_t action, uint64_t rows,
+                   int64_t now_wall_ns);
 void cm_stream_touch(struct hrd_committer *cm, struct cm_stream *stream);
 int cm_streams_load(struct hrd_committer *cm); /* from the store, instead of what was there */
 int cm_streams_stage(struct hrd_committer *cm);

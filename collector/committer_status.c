@@ -24,6 +24,10 @@ static int copy_streams(struct hrd_committer *cm, struct hrd_status *st)
             .newest_receive_ns = rec->newest_receive_ns, .newest_event_ns = rec->newest_event_ns};
         if (s->name == NULL)
             return HR_ENOMEM;
+        if (hrd_causes_copy(&cm->streams[i].causes, &s->causes) != 0) {
+            hrp_free(s->name);
+            return HR_ENOMEM;
+        }
         s->schema_id = hrd_registry_stream(cm->reg, rec->stream_id, &info) == 0 ? info.schema_id : 0;
         st->n_streams++;
     }

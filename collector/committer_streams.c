@@ -5,8 +5,10 @@
 
 void cm_streams_fini(struct hrd_committer *cm)
 {
-    for (uint32_t i = 0; i < cm->n_streams; i++)
+    for (uint32_t i = 0; i < cm->n_streams; i++) {
         hrp_free(cm->streams[i].name);
+        hrd_causes_fini(&cm->streams[i].causes);
+    }
     hrp_free(cm->streams);
     cm->streams = NULL;
     cm->n_streams = cm->cap_streams = cm->dirty = 0;
@@ -55,6 +57,43 @@ void cm_stream_touch(struct hrd_committer *cm, struct cm_stream *stream)
     cm->dirty = stream->rec.stream_id;
 }
 
+int cm_cause_count(struct cm_stream *stream, const char *rule, const char *path, enum hrd_kind kind, uint8_t action, uint64_t rows,
+                   int64_t now_wall_ns)
+{
+    uint32_t i;
+    int r = hrd_causes_find(&stream->causes, rule, path, (uint8_t)kind, action, &i);
+
+    if (r != 0)
+        return r;
+    stream->causes.list[i].rows += rows;
+    stream->causes.list[i].newest_ns = now_wall_ns;
+    stream->causes_dirty = true;
+    return 0;
+}
+
+static void causes_key(uint32_t stream_id, uint8_t ret[5])
+{
+    ret[0] = 'c';
+    for (unsigned i = 0; i < 4; i++)
+        ret[1 + i] = (uint8_t)(stream_id >> (24 - 8 * i));
+}
+
+static void stage_causes(struct hrd_committer *cm, struct cm_stream *s)
+{
+    uint8_t key[5];
+
+    if (!s->causes_dirty)
+        return;
+    s->causes_dirty = false;
+    causes_key(s->rec.stream_id, key);
+    hrp_buf_clear(&cm->value);
+    hrd_causes_put(&cm->value, &s->causes);
+    if (cm->value.err != 0)
+        cm->group.err = cm->value.err;
+    else
+        hrd_group_put(&cm->group, HRD_CF_SCHEMAS, key, sizeof key, cm->value.p, cm->value.n);
+}
+
 int cm_streams_stage(struct hrd_committer *cm)
 {
     while (cm->dirty != 0) {
@@ -63,6 +102,7 @@ int cm_streams_stage(struct hrd_committer *cm)
         cm->dirty = s->next_dirty;
         s->dirty = false;
         hrd_stream_record_put(&cm->group, s->name, &s->rec, &cm->value);
+        stage_causes(cm, s);
     }
     return cm->group.err;
 }
@@ -102,6 +142,20 @@ static int load_records(struct hrd_committer *cm, struct hrd_snapshot *snap)
     }
     ops->iter_free(it);
     return r < 0 ? r : 0;
+}
+
+/* Damaged ones are begun anew: they are counts beside the rows, and the rows are there. */
+static int load_causes(struct hrd_committer *cm, struct hrd_snapshot *snap, struct cm_stream *s)
+{
+    uint8_t key[5];
+    int r;
+
+    causes_key(s->rec.stream_id, key);
+    hrp_buf_clear(&cm->value);
+    r = cm->log->ops->get(snap, HRD_CF_SCHEMAS, key, sizeof key, &cm->value);
+    if (r == 0)
+        r = hrd_causes_read(cm->value.p, cm->value.n, &s->causes);
+    return r == HR_ENOENT || r == HR_ECORRUPT || r == HR_EVERSION ? 0 : r;
 }
 
 /* The stream's last entry in cf: 1, and ret_it to be closed, by which the value lives; 0: it has none. */
@@ -168,8 +222,11 @@ int cm_streams_load(struct hrd_committer *cm)
     cm_streams_fini(cm);
     r = load_records(cm, snap);
     for (uint32_t i = 0; r == 0 && i < cm->n_streams; i++)
-        if (cm->streams[i].name != NULL)
+        if (cm->streams[i].name != NULL) {
             r = check_end(cm, snap, &cm->streams[i]);
+            if (r == 0)
+                r = load_causes(cm, snap, &cm->streams[i]);
+        }
     cm->log->ops->snapshot_free(snap);
     return r;
 }

@@ -4,10 +4,17 @@
 #ifndef HRD_INGEST_H
 #define HRD_INGEST_H
 #include "msg.h"
+#include "rules.h"
 
 /* Fill bat->head from bat->bytes[n_bytes]. An error: the header itself is unreadable. */
 int hrd_ingest_head(struct hrd_batch_msg *bat, const struct hrp_limits *lim);
-/* After the head: decode with schema, check each row. bat->batch stays NULL and bat->reason says why when it is set aside
- * whole; a NULL schema (refused) does so for batches with typed rows. 0 or HR_ENOMEM: have it sent again later. */
-int hrd_ingest_body(struct hrd_batch_msg *bat, struct hrp_schema *schema, const struct hrp_limits *lim);
+struct hrd_ingest_type {             /* what is known of the batch's type; all borrowed for the call */
+    struct hrp_schema *schema;           /* NULL: there is none to read its rows by */
+    const struct hrp_rules *rules;       /* NULL: none */
+    const struct hrd_policy *policy;
+    const char *refusal;                 /* the schema was refused, and why: its rows are set aside; NULL: it was not */
+};
+/* After the head: decode with the schema, judge each row (findings.h). bat->batch stays NULL and bat->reason says why when it is
+ * set aside whole: its body can't be read, or there is no schema for its typed rows. 0 or HR_ENOMEM: have it sent again later. */
+int hrd_ingest_body(struct hrd_batch_msg *bat, const struct hrd_ingest_type *type, const struct hrp_limits *lim);
 #endif

@@ -12,7 +12,7 @@
 
 enum hrd_cf {        /* key > value */
     HRD_CF_META,     /* text > format version, store generation, id counters */
-    HRD_CF_SCHEMAS,  /* 'i' schema id u32be > stream id, fingerprint, descriptor set; 'f' fingerprint > schema id; 's' stream name > stream id, next offset */
+    HRD_CF_SCHEMAS,  /* 'i' schema id u32be > stream id, fingerprint, descriptor set; 'f' fingerprint > schema id; 's' stream name > stream id, next offset; 'c' stream id u32be > causes.h */
     HRD_CF_INDEX,    /* stream id u32be, first offset u64be > block head (block.h) */
     HRD_CF_BLOCKS,   /* the same key > block head, batch as received; blob files */
     HRD_CF_QUARANTINE, /* stream id u32be, quarantine number u64be > row set aside (block.h) */

@@ -72,7 +72,11 @@ static void batch_free(struct hrd_msg *msg)
     hrp_batch_head_fini(&bat->head);
     hrp_batch_free(bat->batch);
     hrp_free(bat->asides);
+    hrp_free(bat->raw_asides);
     hrp_buf_fini(&bat->aside_bytes);
+    hrd_ranges_fini(&bat->flagged);
+    hrp_free(bat->findings);
+    hrd_causes_fini(&bat->causes);
     hrd_block_head_fini(&bat->block);
 #ifdef HRP_FAULTS
     hrp_free(bat->planted);

@@ -2,9 +2,10 @@
  * Those for the committer come back as answers, the same object with its answer filled in and its type changed. */
 #ifndef HRD_MSG_H
 #define HRD_MSG_H
-#include "block.h"
+#include "causes.h"
 #include "counters.h"
 #include "log.h"
+#include "ranges.h"
 struct hrd_mailbox;
 struct hrd_status;
 
@@ -64,11 +65,17 @@ struct hrd_offer_msg {
     uint32_t stream_id, schema_id; /* schema_id 0: refused */
 };
 
-/* A row that is decoded and set aside: it broke a rule. In row order. */
+/* A row that does not go into the block: set aside, or dropped. In row order. */
 struct hrd_aside {
-    uint32_t row;
-    uint32_t at, n_bytes;        /* its wire bytes in aside_bytes */
-    char reason[96];
+    uint32_t row;                /* of the typed rows; of the raw rows in raw_asides */
+    uint8_t action;              /* enum hrd_action: QUARANTINE or DROP */
+    uint32_t at, n_bytes;        /* its wire bytes in aside_bytes (raw rows: what lies in the batch counts) */
+    uint32_t violations_at, n_violations; /* buf.validate.Violations, there too */
+    char reason[160];            /* the first violation: path and message */
+};
+/* One row and one of the batch's causes. In row order; raw rows are counted from n_rows on. */
+struct hrd_finding {
+    uint32_t row, cause;
 };
 struct hrd_batch_msg {
     struct hrd_msg msg;
@@ -81,7 +88,12 @@ struct hrd_batch_msg {
     uint32_t stream_id, schema_id; /* schema_id 0: refused */
     struct hrd_aside *asides;    /* [n_asides]; owned */
     uint32_t n_asides;
+    struct hrd_aside *raw_asides; /* [head.n_raw] in order; NULL: no raw rows */
     struct hrp_buf aside_bytes;
+    struct hrd_ranges flagged;   /* row indexes that are stored, and marked as broken */
+    struct hrd_finding *findings; /* [n_findings]; owned */
+    uint32_t n_findings;
+    struct hrd_causes causes;    /* of the findings; their counts are not used */
     uint64_t frame_bytes;        /* what it takes of the session's window */
     /* answer */
     uint8_t code;                /* enum hrd_batch_code */

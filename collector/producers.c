@@ -281,6 +281,7 @@ void hrd_producers_gone(struct hrd_producers *prd, const struct hrp_id *incarnat
 
 uint64_t hrd_producers_damaged(const struct hrd_producers *prd) { return prd->damaged; }
 bool hrd_incarnation_expired(const struct hrd_incarnation *inc) { return inc->info.expired; }
+const struct hrd_incarnation_info *hrd_incarnation_who(const struct hrd_incarnation *inc) { return &inc->info; }
 
 int hrd_producers_lane(struct hrd_producers *prd, struct hrd_incarnation *inc, uint32_t stream_id, uint32_t lane, struct hrd_lane_record **ret)
 {

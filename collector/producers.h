@@ -85,6 +85,7 @@ void hrd_producers_gone( /* a session has ended; after publish */
     struct hrd_producers *prd, const struct hrp_id *incarnation);
 struct hrd_incarnation *hrd_producers_find(struct hrd_producers *prd, const struct hrp_id *incarnation); /* a live one; NULL */
 bool hrd_incarnation_expired(const struct hrd_incarnation *inc);
+const struct hrd_incarnation_info *hrd_incarnation_who(const struct hrd_incarnation *inc); /* borrowed, as inc is */
 /* The record, made when new. HR_ENOMEM, HR_ELIMIT. */
 int hrd_producers_lane(struct hrd_producers *prd, struct hrd_incarnation *inc, uint32_t stream_id, uint32_t lane,
                        struct hrd_lane_record **ret);

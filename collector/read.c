@@ -329,6 +329,7 @@ int hrd_rows_next(struct hrd_rows *rows, struct hrp_row_id *ret_id, uint64_t *re
             r = hrp_cursor_id(rows->cursor, &rows->id);
             if (r != 0)
                 return r;
+            rows->id.flags |= hrd_block_flagged(rows->head, rows->row) ? HRP_ROW_INVALID : 0;
             *ret_id = rows->id;
             *ret_offset = rows->offset;
             return 1;

@@ -2,6 +2,7 @@
  * lock, so a reader sees a stream or schema only when the write that holds it is durable. */
 #include "registry_impl.h"
 #include "alloc.h"
+#include "re2.h"
 #include <string.h>
 
 bool hrd_stream_name_valid(const char *name)
@@ -135,6 +136,8 @@ void hrd_registry_free(struct hrd_registry *reg)
     for (uint32_t i = 0; i < reg->n_schemas; i++) {
         hrp_schema_unref(reg->schemas[i].schema);
         hrp_schema_unref(reg->schemas[i].staged);
+        hrp_rules_free(reg->schemas[i].rules);
+        hrp_free(reg->schemas[i].rules_wrong);
     }
     hrp_free(reg->streams);
     hrp_free(reg->schemas);
@@ -209,6 +212,53 @@ int hrd_registry_by_fingerprint(struct hrd_registry *reg, const uint8_t fingerpr
     }
     pthread_mutex_unlock(&reg->lock);
     return id != 0 ? 0 : HR_ENOENT;
+}
+
+/* Asked for by several workers at once, the first one's stays. */
+static const struct hrp_rules *keep_rules(struct hrd_registry *reg, uint32_t schema_id, struct hrp_rules *rules, const struct hr_error *why)
+{
+    struct reg_schema *s;
+    const struct hrp_rules *kept;
+
+    pthread_mutex_lock(&reg->lock);
+    s = &reg->schemas[schema_id - 1];
+    if (s->rules == NULL && rules != NULL) {
+        s->rules = rules;
+        rules = NULL;
+    }
+    if (s->rules == NULL && s->rules_wrong == NULL && why->code == HR_ESCHEMA)
+        s->rules_wrong = hrp_strdup(why->text);
+    kept = s->rules;
+    pthread_mutex_unlock(&reg->lock);
+    hrp_rules_free(rules);
+    return kept;
+}
+
+const struct hrp_rules *hrd_registry_rules(struct hrd_registry *reg, uint32_t schema_id, struct hr_error *err)
+{
+    struct hrp_schema *schema = hrd_registry_schema(reg, schema_id);
+    struct hrp_rules *made = NULL;
+    const struct hrp_rules *rules;
+    struct hr_error why = {0, ""};
+
+    if (schema == NULL) {
+        hr_error_set(err, HR_ENOENT, "no schema %u", schema_id);
+        return NULL;
+    }
+    pthread_mutex_lock(&reg->lock);
+    rules = reg->schemas[schema_id - 1].rules;
+    if (rules == NULL && reg->schemas[schema_id - 1].rules_wrong != NULL)
+        hr_error_set(&why, HR_ESCHEMA, "%s", reg->schemas[schema_id - 1].rules_wrong);
+    pthread_mutex_unlock(&reg->lock);
+    if (rules == NULL && why.code == 0) {
+        if (hrp_rules_open_door(schema, &hrd_re2, &made, &why) != 0)
+            made = NULL;
+        rules = keep_rules(reg, schema_id, made, &why);
+    }
+    hrp_schema_unref(schema);
+    if (rules == NULL && err != NULL)
+        *err = why;
+    return rules;
 }
 
 uint32_t hrd_registry_damaged(struct hrd_registry *reg)

@@ -15,6 +15,8 @@ struct reg_schema {
     uint8_t fingerprint[16];
     uint32_t stream_id;       /* 0: only the fingerprint is known, its bytes are damaged */
     struct hrp_schema *schema, *staged; /* references */
+    struct hrp_rules *rules;  /* made when first asked for, then kept; NULL: not yet, or they can't be checked */
+    char *rules_wrong;        /* why they can't; owned */
 };
 struct hrd_registry {
     struct hrd_log *log;

@@ -42,12 +42,11 @@ static void aside_reason(const struct hrd_batch_msg *bat, char *ret, size_t n)
     ret[0] = '\0';
     if (bat->reason[0] != '\0')
         snprintf(ret, n, "%s", bat->reason);
-    else if (bat->quarantined == 0)
-        return;
-    else if (bat->n_asides != 0)
-        snprintf(ret, n, "%llu rows set aside: %s", (unsigned long long)bat->quarantined, bat->asides[0].reason);
-    else if (bat->batch != NULL && bat->batch->head.n_raw != 0)
-        snprintf(ret, n, "%llu rows set aside: %s", (unsigned long long)bat->quarantined, bat->batch->raw[0].reason);
+    else if (bat->quarantined != 0 && (bat->n_asides != 0 || bat->raw_asides != NULL))
+        snprintf(ret, n, "%llu rows set aside: %s", (unsigned long long)bat->quarantined,
+                 bat->n_asides != 0 ? bat->asides[0].reason : bat->raw_asides[0].reason);
+    else if (bat->n_asides != 0 && bat->dropped != 0)
+        snprintf(ret, n, "rows dropped: %s", bat->asides[0].reason);
 }
 
 void ses_on_committed(struct hrd_session *ses, const struct hrd_batch_msg *bat)
@@ -107,11 +106,13 @@ static size_t decoded_bytes(const struct hrp_batch *batch)
 /* Takes bat: to the committer, or back with RETRY when there is no memory to decode it now. */
 static void ingest(struct hrd_session *ses, struct hrd_batch_msg *bat, const struct ses_type *t)
 {
+    struct hrd_ingest_type type = {.schema = t->schema, .rules = t->rules, .policy = &hrd_policy_default};
+
+    if (t->refused)
+        type.refusal = t->reason != NULL ? t->reason : "its schema was refused";
     bat->stream_id = t->stream_id;
     bat->schema_id = t->schema_id;
-    if (t->reason != NULL)
-        snprintf(bat->reason, sizeof bat->reason, "%s", t->reason);
-    bat->error = hrd_ingest_body(bat, t->schema, ses->cfg->lim);
+    bat->error = hrd_ingest_body(bat, &type, ses->cfg->lim);
     if (bat->error != 0) {
         bat->code = HRD_RETRY;
         ses->counters->batches_retry++;
@@ -121,7 +122,7 @@ static void ingest(struct hrd_session *ses, struct hrd_batch_msg *bat, const str
     }
     if (bat->batch == NULL)
         ses->counters->batches_undecodable++;
-    bat->msg.n_bytes = bat->n_bytes + bat->aside_bytes.n + bat->n_asides * sizeof *bat->asides;
+    bat->msg.n_bytes = bat->n_bytes + bat->aside_bytes.n + bat->n_asides * sizeof *bat->asides + bat->n_findings * sizeof *bat->findings;
     if (bat->batch != NULL)
         bat->msg.n_bytes += decoded_bytes(bat->batch);
     ses->in_flight_bytes += bat->frame_bytes;

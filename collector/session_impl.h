@@ -13,7 +13,9 @@ struct ses_type {
     uint8_t state;               /* enum type_state */
     uint8_t fingerprint[16];     /* as offered */
     uint32_t stream_id, schema_id; /* once decided; schema_id 0: refused */
-    struct hrp_schema *schema;   /* a reference; NULL: refused */
+    struct hrp_schema *schema;   /* a reference; NULL: refused, and its set can't be opened */
+    const struct hrp_rules *rules; /* the registry's; NULL: refused */
+    bool refused;
     char *reason;                /* of a refusal; NULL: none was noted */
     uint32_t offer_bytes;        /* of the offer under way */
 };

@@ -1,6 +1,7 @@
 /* Who speaks on a connection, and of what: incarnations announced, types offered and decided. */
 #include "session_impl.h"
 #include "alloc.h"
+#include "re2.h"
 #include "wire_check.h"
 #include <stdio.h>
 #include <string.h>
@@ -206,16 +207,18 @@ static void verdict(struct hrd_session *ses, const struct hrp_id *incarnation, c
 struct offer {
     const Headrace__Wire__SchemaOffer *m;
     struct ses_inc *inc;
-    struct ses_type *type;
+    struct ses_type *type;        /* that of refused offers gets their schema */
     const char *stream;           /* the offered one, or that of offers without a valid name */
     struct hrp_schema *schema;    /* a reference to hand over; NULL: refused */
     char reason[256];
 };
 
+/* The schema stays with the type, where it could be opened: its rows can be read, and are set aside one by one. */
 static void refuse(struct offer *o, const char *fmt, const char *arg)
 {
     snprintf(o->reason, sizeof o->reason, fmt, arg);
-    hrp_schema_unref(o->schema);
+    hrp_schema_unref(o->type->schema);
+    o->type->schema = o->schema;
     o->schema = NULL;
 }
 
@@ -245,6 +248,23 @@ static void submit_offer(struct hrd_session *ses, struct offer *o)
     ses_submit(ses, &off->msg, true);
 }
 
+/* Once its schema has an id. What was learned before its rules could be read is refused now. False: the session has failed. */
+static bool take_rules(struct hrd_session *ses, struct ses_type *t)
+{
+    struct hr_error err = {0, ""};
+
+    t->rules = hrd_registry_rules(ses->cfg->registry, t->schema_id, &err);
+    if (t->rules != NULL || err.code == HR_ENOENT) /* damaged in the store: rows are checked by their types alone */
+        return true;
+    if (err.code == HR_ENOMEM) {
+        ses_fail(ses, HR_ENOMEM, "no memory for the rules of a schema");
+        return false;
+    }
+    t->refused = true;
+    t->reason = hrp_strdup(err.text);
+    return true;
+}
+
 static bool known(struct hrd_session *ses, struct offer *o)
 {
     struct hrd_registry *reg = ses->cfg->registry;
@@ -260,7 +280,10 @@ static bool known(struct hrd_session *ses, struct offer *o)
     o->type->state = TYPE_DECIDED;
     o->type->schema_id = schema_id;
     o->type->stream_id = stream_id;
-    verdict(ses, &o->inc->id, o->type, HEADRACE__WIRE__SCHEMA_VERDICT__CODE__KNOWN);
+    if (!take_rules(ses, o->type))
+        return true;
+    verdict(ses, &o->inc->id, o->type,
+            o->type->refused ? HEADRACE__WIRE__SCHEMA_VERDICT__CODE__REFUSED : HEADRACE__WIRE__SCHEMA_VERDICT__CODE__KNOWN);
     return true;
 }
 
@@ -272,10 +295,15 @@ static int open_schema(struct hrd_session *ses, struct offer *o)
 
     if (r == HR_ENOMEM)
         return r;
-    if (r != 0) {
-        o->schema = NULL;
+    if (r == 0)
+        r = hrp_rules_vet(o->m->descriptor_set.data, o->m->descriptor_set.len, o->stream, ses->cfg->lim, &hrd_re2, &err);
+    if (r == HR_ENOMEM) {
+        hrp_schema_unref(o->schema);
+        return r;
+    }
+    if (r != 0)
         refuse(o, "%.255s", err.text);
-    } else if (memcmp(hrp_schema_fingerprint(o->schema), o->m->fingerprint.data, 16) != 0)
+    else if (memcmp(hrp_schema_fingerprint(o->schema), o->m->fingerprint.data, 16) != 0)
         refuse(o, "%s: the fingerprint is not that of its descriptor set", o->stream);
     return 0;
 }
@@ -304,8 +332,8 @@ static void decide(struct hrd_session *ses, struct offer *o)
 /* A client may come back to an incarnation that it was done with: a copy of its folder turned up. */
 static void repeat_verdict(struct hrd_session *ses, const struct offer *o)
 {
-    verdict(ses, &o->inc->id, o->type, o->type->schema_id != 0 ? HEADRACE__WIRE__SCHEMA_VERDICT__CODE__KNOWN
-                                                               : HEADRACE__WIRE__SCHEMA_VERDICT__CODE__REFUSED);
+    verdict(ses, &o->inc->id, o->type,
+            o->type->refused ? HEADRACE__WIRE__SCHEMA_VERDICT__CODE__REFUSED : HEADRACE__WIRE__SCHEMA_VERDICT__CODE__KNOWN);
 }
 
 static void look_at(struct hrd_session *ses, const Headrace__Wire__SchemaOffer *m)
@@ -370,11 +398,15 @@ void ses_on_verdict(struct hrd_session *ses, const struct hrd_offer_msg *off)
         t->schema = hrd_registry_schema(ses->cfg->registry, off->schema_id);
         if (t->schema == NULL && off->schema != NULL)
             t->schema = hrp_schema_ref(off->schema);
-        verdict(ses, &inc->id, t,
-                off->known ? HEADRACE__WIRE__SCHEMA_VERDICT__CODE__KNOWN : HEADRACE__WIRE__SCHEMA_VERDICT__CODE__LEARNED);
-        return;
+        if (!take_rules(ses, t))
+            return;
+    } else {
+        t->refused = true;
+        t->reason = hrp_strdup(off->reason);
     }
-    ses->counters->schemas_refused++;
-    t->reason = hrp_strdup(off->reason);
-    verdict(ses, &inc->id, t, HEADRACE__WIRE__SCHEMA_VERDICT__CODE__REFUSED);
+    ses->counters->schemas_refused += t->refused;
+    verdict(ses, &inc->id, t,
+            t->refused   ? HEADRACE__WIRE__SCHEMA_VERDICT__CODE__REFUSED
+            : off->known ? HEADRACE__WIRE__SCHEMA_VERDICT__CODE__KNOWN
+                         : HEADRACE__WIRE__SCHEMA_VERDICT__CODE__LEARNED);
 }

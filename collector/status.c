@@ -13,8 +13,10 @@ void hrd_status_unref(struct hrd_status *s)
     /* acq_rel: the last one to leave sees what the others have read as done */
     if (s == NULL || __atomic_sub_fetch(&s->refs, 1, __ATOMIC_ACQ_REL) != 0)
         return;
-    for (uint32_t i = 0; i < s->n_streams; i++)
+    for (uint32_t i = 0; i < s->n_streams; i++) {
         hrp_free(s->streams[i].name);
+        hrd_causes_fini(&s->streams[i].causes);
+    }
     for (uint32_t i = 0; i < s->n_lines; i++) {
         hrp_free(s->lines[i].app);
         hrp_free(s->lines[i].version);
@@ -44,8 +46,12 @@ static int copy_streams(const struct hrd_status *s, struct hrd_status *ret)
     ret->streams = hrp_memdup(s->streams, s->n_streams * sizeof *s->streams);
     if (ret->streams == NULL)
         return HR_ENOMEM;
-    while (r == 0 && ret->n_streams < s->n_streams)
-        r = copy_text(&ret->streams[ret->n_streams++].name);
+    while (r == 0 && ret->n_streams < s->n_streams) {
+        struct hrd_stream_status *st = &ret->streams[ret->n_streams++];
+        int second = hrd_causes_copy(&s->streams[ret->n_streams - 1].causes, &st->causes);
+
+        r = copy_text(&st->name) | second;
+    }
     return r;
 }
 

@@ -3,6 +3,7 @@
 #ifndef HRD_STATUS_H
 #define HRD_STATUS_H
 #include "batch.h"
+#include "causes.h"
 
 /* One line of the ledger: logged = accepted + quarantined + sum(dropped) + in_flight + missing, always. */
 struct hrd_ledger_line {
@@ -17,6 +18,7 @@ struct hrd_stream_status {
     uint64_t next_offset, rows, blocks, quarantined;
     uint64_t header_bytes, envelope_bytes, field_bytes, raw_bytes, index_bytes; /* stored, uncompressed-by-RocksDB figures */
     int64_t newest_receive_ns, newest_event_ns;
+    struct hrd_causes causes;      /* why rows were set aside, flagged or dropped */
 };
 struct hrd_producer_status {
     struct hrp_id incarnation, producer;

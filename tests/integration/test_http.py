@@ -167,7 +167,7 @@ def test_ledger(d):
     assert j["balanced"] is True
     assert (line["stream"], line["app"], line["version"]) == ("web.Click", "<b>app</b>", '"1"')
     assert line["logged"] == ROWS and line["accepted"] == ROWS - len(BAD) and line["quarantined"] == len(BAD)
-    assert set(line["dropped"]) == {"full", "too_big", "closed", "evicted", "aborted", "torn", "sampled", "off", "memory"}
+    assert set(line["dropped"]) == {"full", "too_big", "closed", "evicted", "aborted", "torn", "sampled", "off", "memory", "invalid"}
     assert line["in_flight"] == line["missing"] == sum(line["dropped"].values()) == 0
 
 

@@ -85,7 +85,7 @@ static size_t read_it(const uint8_t *p, size_t n, struct hrp_schema *s)
     bat->bytes = hrp_memdup(p, n);
     bat->n_bytes = n;
     if (hrd_ingest_head(bat, &hrp_limits_default) == 0)
-        hrd_ingest_body(bat, s, &hrp_limits_default);
+        hrd_ingest_body(bat, &(struct hrd_ingest_type){.schema = s, .policy = &hrd_policy_default}, &hrp_limits_default);
     hrd_msg_free(&bat->msg);
     assert_int_equal(held, before);
     return most - before;

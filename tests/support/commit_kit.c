@@ -1,5 +1,6 @@
 #include "commit_kit.h"
 #include "alloc.h"
+#include "findings.h"
 #include "status.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,6 +163,7 @@ struct hrd_batch_msg *ck_batch(struct ck *k, unsigned inc, const struct hrp_segm
     must(hrp_batch_head_read(bat->bytes, bat->n_bytes, &hrp_limits_default, &bat->head) == 0, "head");
     must(hrp_batch_open(bat->bytes, bat->n_bytes, k->schema, &hrp_limits_default, &bat->batch, NULL) == 0, "batch");
     hrp_batch_sizes(bat->batch, &bat->sizes);
+    must(hrd_findings_judge(bat, NULL, &hrd_policy_default, NULL) == 0, "findings");
     return bat;
 }
 

@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "api.h"
 #include "block.h"
+#include "findings.h"
 #include "counters.h"
 #include "../support/daemon.h" /* the collector has one, too */
 #include "log_memory.h"
@@ -287,8 +288,9 @@ static void ask_quarantine(struct fixture *f)
     char *body = get(f, "/api/v1/streams/Flight/quarantine", 200);
 
     MUST(count(body, "\n") == 3);
-    MUST(strstr(body, "{\"number\":0,\"reason\":\"a \\\"quoted\\\" reason\",\"count\":1,") != NULL);
-    MUST(strstr(body, "\"n\":9,\"bytes\":\"AP8=\"}\n") != NULL);
+    MUST(strstr(body, "{\"number\":0,\"reason\":\"a \\\"quoted\\\" reason\",\"violations\":[{\"rule_id\":\"string.min_len\","
+                      "\"path\":\"\",\"message\":\"must be \\\"more\\\"\"}],\"count\":1,\"schema_id\":3,\"app\":\"shop\",\"version\":\"1\",") != NULL);
+    MUST(strstr(body, "\"n\":9,\"form\":\"raw\",\"bytes\":\"AP8=\"}\n") != NULL);
     MUST(strstr(body, "{\"number\":1,\"reason\":\"damaged: this row cannot be read any more\",\"count\":1}\n") != NULL);
     MUST(strstr(body, "{\"number\":2,") != NULL);
     free(body);
@@ -299,12 +301,17 @@ static void ask_quarantine(struct fixture *f)
 static void rows_set_aside_are_listed(void **state)
 {
     struct fixture *f = *state;
-    struct hrd_quarantined q = {.stream_id = f->stream_id, .n = 9, .reason = "a \"quoted\" reason", .bytes = (const uint8_t *)"\0\xff", .n_bytes = 2, .n_count = 1};
+    struct hrp_buf violations = HRP_BUF_INIT;
+    struct hrd_quarantined q = {.stream_id = f->stream_id, .schema_id = 3, .app = "shop", .version = "1", .form = HRD_FORM_RAW, .n = 9, .reason = "a \"quoted\" reason", .bytes = (const uint8_t *)"\0\xff", .n_bytes = 2, .n_count = 1};
     struct hrp_buf text = HRP_BUF_INIT;
     struct hrd_group g;
     uint8_t key[12];
 
+    hrd_violation_put(&violations, "string.min_len", "must be \"more\"");
+    q.violations = violations.p;
+    q.n_violations = violations.n;
     hrd_quarantined_put(&text, &q);
+    hrp_buf_fini(&violations);
     hrd_group_init(&g);
     for (unsigned number = 0; number < 3; number++) {
         hrd_block_key(f->stream_id, number, key);

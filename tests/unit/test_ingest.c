@@ -7,10 +7,12 @@
 #include <string.h>
 
 static struct hrp_schema *flight;
+static struct hrd_ingest_type flights = {.policy = &hrd_policy_default};
 
 static int open_flight(void **state)
 {
     flight = test_flight_schema();
+    flights.schema = flight;
     return 0;
 }
 
@@ -60,7 +62,7 @@ static void a_good_batch(void **state)
     assert_int_equal(bat->head.n_rows, 10);
     assert_int_equal(bat->head.n_raw, 2);
     assert_int_equal(bat->head.n_segments, 3);
-    assert_int_equal(hrd_ingest_body(bat, flight, &hrp_limits_default), 0);
+    assert_int_equal(hrd_ingest_body(bat, &flights, &hrp_limits_default), 0);
     assert_non_null(bat->batch);
     assert_string_equal(bat->reason, "");
     assert_int_equal(bat->n_asides, 0);
@@ -73,7 +75,7 @@ static void marked_rows_are_set_aside_in_order(void **state)
     struct hrd_batch_msg *bat = head_read(made(10, 3, 0));
     struct hrp_buf row = HRP_BUF_INIT;
 
-    assert_int_equal(hrd_ingest_body(bat, flight, &hrp_limits_default), 0);
+    assert_int_equal(hrd_ingest_body(bat, &flights, &hrp_limits_default), 0);
     assert_int_equal(bat->n_asides, 3);
     for (uint32_t i = 0; i < 3; i++) {
         assert_int_equal(bat->asides[i].row, 3 * i + 2);
@@ -91,19 +93,21 @@ static void refused_schema(void **state)
 {
     struct hrd_batch_msg *bat = head_read(made(10, 0, 2));
 
-    assert_int_equal(hrd_ingest_body(bat, NULL, &hrp_limits_default), 0);
+    struct hrd_ingest_type refused = {.policy = &hrd_policy_default, .refusal = ""};
+
+    assert_int_equal(hrd_ingest_body(bat, &refused, &hrp_limits_default), 0);
     assert_null(bat->batch);
     assert_string_equal(bat->reason, "its schema was refused");
     hrd_msg_free(&bat->msg);
 
     bat = head_read(made(10, 0, 2));
-    strcpy(bat->reason, "shop.proto:3: no");
-    assert_int_equal(hrd_ingest_body(bat, NULL, &hrp_limits_default), 0);
+    refused.refusal = "shop.proto:3: no";
+    assert_int_equal(hrd_ingest_body(bat, &refused, &hrp_limits_default), 0);
     assert_string_equal(bat->reason, "shop.proto:3: no");
     hrd_msg_free(&bat->msg);
 
     bat = head_read(made(0, 0, 2)); /* raw rows have no types to be refused */
-    assert_int_equal(hrd_ingest_body(bat, NULL, &hrp_limits_default), 0);
+    assert_int_equal(hrd_ingest_body(bat, &refused, &hrp_limits_default), 0);
     assert_non_null(bat->batch);
     assert_int_equal(bat->batch->head.n_raw, 2);
     hrd_msg_free(&bat->msg);
@@ -112,24 +116,24 @@ static void refused_schema(void **state)
 /* Each byte changed: the header is unreadable, or the batch is set aside whole, by its header; never half a batch. */
 static void any_changed_byte(void **state)
 {
-    struct hrd_batch_msg *good = made(40, 7, 3);
+    struct hrd_batch_msg *whole = made(40, 7, 3);
 
-    for (size_t i = 0; i < good->n_bytes; i++) {
+    for (size_t i = 0; i < whole->n_bytes; i++) {
         struct hrd_batch_msg *bat = hrd_batch_msg_new();
 
-        bat->bytes = hrp_memdup(good->bytes, good->n_bytes);
-        bat->n_bytes = good->n_bytes;
+        bat->bytes = hrp_memdup(whole->bytes, whole->n_bytes);
+        bat->n_bytes = whole->n_bytes;
         bat->bytes[i] ^= 0x10;
         if (hrd_ingest_head(bat, &hrp_limits_default) == 0) {
             assert_int_equal(bat->head.n_rows, 40);
-            assert_int_equal(hrd_ingest_body(bat, flight, &hrp_limits_default), 0);
+            assert_int_equal(hrd_ingest_body(bat, &flights, &hrp_limits_default), 0);
             assert_null(bat->batch);
             assert_int_equal(bat->n_asides, 0);
             assert_non_null(strstr(bat->reason, "can't be decoded"));
         }
         hrd_msg_free(&bat->msg);
     }
-    hrd_msg_free(&good->msg);
+    hrd_msg_free(&whole->msg);
 }
 
 static void cut_off(void **state)
@@ -142,7 +146,7 @@ static void cut_off(void **state)
     hrp_batch_head_fini(&bat->head);
     bat->n_bytes = header;
     bat = head_read(bat);
-    assert_int_equal(hrd_ingest_body(bat, flight, &hrp_limits_default), 0);
+    assert_int_equal(hrd_ingest_body(bat, &flights, &hrp_limits_default), 0);
     assert_null(bat->batch);
     assert_non_null(strstr(bat->reason, "can't be decoded"));
     hrd_msg_free(&bat->msg);
@@ -160,7 +164,7 @@ static void more_than_the_limits(void **state)
     lim = hrp_limits_default;
     lim.decoded_bytes = 100;
     bat = head_read(made(40, 0, 0));
-    assert_int_equal(hrd_ingest_body(bat, flight, &lim), 0);
+    assert_int_equal(hrd_ingest_body(bat, &flights, &lim), 0);
     assert_null(bat->batch);
     assert_non_null(strstr(bat->reason, "can't be decoded"));
     hrd_msg_free(&bat->msg);
@@ -178,7 +182,7 @@ static void no_memory_at_any_point(void **state)
     }
     do {
         hrp_alloc_fail_at(++n);
-        r = hrd_ingest_body(bat, flight, &hrp_limits_default);
+        r = hrd_ingest_body(bat, &flights, &hrp_limits_default);
         hrp_alloc_fail_at(0);
         assert_true(r == 0 || r == HR_ENOMEM);
         assert_true(r == 0 || (bat->batch == NULL && bat->asides == NULL && bat->n_asides == 0));
