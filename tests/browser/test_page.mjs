@@ -92,6 +92,7 @@ const tests = {
     assert.match(reason, /^order_id: expected a string, found the number \d+$/)
     const [latest, ...older] = example.split('\n')
     assert.match(latest, /"order_id":1759/)
+    assert.deepEqual((await shown(page, 'violations')).map((row) => row.slice(0, 4)), [['8', 'order_id', 'headrace.untyped', 'set aside']])
     assert.deepEqual(older.map((text) => /"order_id":(\d+)/.exec(text)[1]), ['1509', '1259'])
     quiet(page)
   },
@@ -146,7 +147,7 @@ const tests = {
     await page.goto(`${daemon.http}/#${encodeURIComponent(evil)}shop.CheckoutCompleted`)
     await page.until(() => document.getElementById('fields').tBodies[0].rows.length === 4)
     await page.until(() => document.getElementById('aside').tBodies[0].rows.length >= 1)
-    for (const id of ['streams', 'ledger', 'producers', 'fields', 'sinks', 'aside', 'newest', 'detail-title'])
+    for (const id of ['streams', 'ledger', 'producers', 'fields', 'violations', 'sinks', 'aside', 'newest', 'detail-title'])
       assert.ok((await page.value((i) => document.getElementById(i).textContent, id)).includes(evil), id)
     assert.equal(await page.value(() => window.pwned), undefined)
     assert.equal(await page.value(() => document.querySelectorAll('img, script').length), 2) // its own logo and module
@@ -257,6 +258,24 @@ const tests = {
     await page.intercept('*/api/v1/streams', async (url) => ({ body: JSON.stringify({ ...(await (await fetch(url)).json()), ready: false, reason: 'no space left on the device' }) }))
     await page.goto(daemon.http)
     await page.until(() => document.getElementById('readiness').innerText === 'not storing: no space left on the device')
+    quiet(page)
+  },
+
+  async 'a row that breaks a rule is told by field and rule'() { // the last: with a stream of its own
+    const rated = `syntax = "proto3";
+package shop;
+import "buf/validate/validate.proto";
+message OrderRated { string order_id = 1; int32 stars = 2 [(buf.validate.field).int32 = { gte: 1 lte: 5 }]; }
+`
+    daemon.send(rated, 'shop.OrderRated', many(700, (i) => ({ order_id: `A-${i}`, stars: (i % 7) + 1 })), { expected: 200 })
+    const page = await browser.page()
+    await page.goto(`${daemon.http}/#shop.OrderRated`)
+    await page.until(() => document.getElementById('violations').tBodies[0].rows.length === 1)
+    assert.deepEqual((await shown(page, 'violations')).map((row) => row.slice(0, 4)), [['200', 'stars', 'int32.gte_lte', 'set aside']])
+    await page.until(() => document.getElementById('aside').tBodies[0].rows.length === 1)
+    const [[rows, reason]] = await shown(page, 'aside')
+    assert.deepEqual([rows, reason], ['200', 'stars: must be greater than or equal to 1 and less than or equal to 5'])
+    await page.screenshot(join(shots, 'rules.png'))
     quiet(page)
   },
 }
