@@ -2,6 +2,7 @@
 #include "alloc.h"
 #include "api_parts.h"
 #include "schema.h"
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -149,9 +150,15 @@ static void reply_json(struct hrd_api *api, struct hrd_http_conn *conn, void (*p
     hrd_http_reply(conn, 200, "application/json", NULL, &body);
 }
 
-static void streams(struct hrd_api *api, struct hrd_http_conn *conn) { reply_json(api, conn, hrd_api_put_streams); }
+static void put_streams(struct hrd_api *api, struct hrd_http_conn *conn) { reply_json(api, conn, hrd_api_put_streams); }
 
-static void metrics(struct hrd_api *api, struct hrd_http_conn *conn)
+static void streams(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req)
+{
+    (void)req;
+    hrd_api_with_disk(api, conn, put_streams);
+}
+
+static void put_metrics(struct hrd_api *api, struct hrd_http_conn *conn)
 {
     struct hrp_buf body = HRP_BUF_INIT;
 
@@ -159,23 +166,40 @@ static void metrics(struct hrd_api *api, struct hrd_http_conn *conn)
     hrd_http_reply(conn, 200, "text/plain; version=0.0.4; charset=utf-8", NULL, &body);
 }
 
-static void readyz(struct hrd_api *api, struct hrd_http_conn *conn)
+static void metrics(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req)
+{
+    (void)req;
+    hrd_api_with_disk(api, conn, put_metrics);
+}
+
+static void healthz(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req)
+{
+    static const char ok[] = "ok\n";
+
+    (void)api;
+    (void)req;
+    hrd_http_reply_static(conn, 200, "text/plain; charset=utf-8", NULL, ok, sizeof ok - 1);
+}
+
+static void readyz(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req)
 {
     struct hrp_buf body = HRP_BUF_INIT;
     const char *reason;
     bool ready = hrd_api_ready(api, &reason);
 
+    (void)req;
     hrp_put_fmt(&body, "%s\n", ready ? "ok" : reason);
     hrd_http_reply(conn, ready ? 200 : 503, "text/plain; charset=utf-8", NULL, &body);
 }
 
-static void descriptor(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_stream_info *s)
+static void descriptor(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s)
 {
     struct hrp_schema *schema = s->schema_id != 0 ? hrd_registry_schema(api->cfg.registry, s->schema_id) : NULL;
     struct hrp_buf body = HRP_BUF_INIT;
     const uint8_t *p;
     size_t n;
 
+    (void)req;
     if (schema == NULL) {
         hrd_http_error(conn, 0, HR_ENOENT, "no schema of %s was ever accepted", s->name);
         return;
@@ -193,67 +217,96 @@ static void no_such_page(struct hrd_http_conn *conn)
     hrd_http_error(conn, 0, HR_ENOENT, "no such page; dashboard/API.md lists those there are");
 }
 
-static void handle_short(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const char *name)
+static void page(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req)
 {
-    static const char ok[] = "ok\n";
-
-    if (strcmp(name, "healthz") == 0)
-        hrd_http_reply_static(conn, 200, "text/plain; charset=utf-8", NULL, ok, sizeof ok - 1);
-    else if (strcmp(name, "readyz") == 0)
-        readyz(api, conn);
-    else if (strcmp(name, "metrics") == 0)
-        hrd_api_with_disk(api, conn, metrics);
-    else if (*name == '\0' || !hrd_api_page(conn, req, name))
+    (void)api;
+    if (!hrd_api_page(conn, req, req->n_segments != 0 ? req->segments[0] : ""))
         no_such_page(conn);
 }
 
-static void handle_list(struct hrd_api *api, struct hrd_http_conn *conn, const char *what)
+/* A path is matched segment by segment, "*" is any one but an empty one; the first route of path and method is taken. GET stands
+ * for HEAD, too. One of fn, put and of_stream: the last for paths whose fourth segment is a stream that there must be. */
+struct route {
+    const char *method, *path;
+    void (*fn)(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req);
+    void (*put)(struct hrd_api *api, struct hrp_buf *out);
+    void (*of_stream)(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s);
+};
+static const struct route routes[] = {
+    {"GET", "", .fn = page},
+    {"GET", "healthz", .fn = healthz},
+    {"GET", "readyz", .fn = readyz},
+    {"GET", "metrics", .fn = metrics},
+    {"GET", "api/v1/streams", .fn = streams},
+    {"GET", "api/v1/ledger", .put = hrd_api_put_ledger},
+    {"GET", "api/v1/producers", .put = hrd_api_put_producers},
+    {"GET", "api/v1/sinks", .put = hrd_api_put_sinks},
+    {"GET", "api/v1/streams/*/events", .of_stream = hrd_api_events},
+    {"GET", "api/v1/streams/*/quarantine", .of_stream = hrd_api_quarantine},
+    {"GET", "api/v1/streams/*/quality", .of_stream = hrd_api_quality},
+    {"GET", "api/v1/streams/*/descriptor", .of_stream = descriptor},
+    {"GET", "*", .fn = page},
+};
+
+static bool path_matches(const char *path, const struct hrd_http_req *req)
 {
-    if (strcmp(what, "streams") == 0)
-        hrd_api_with_disk(api, conn, streams);
-    else if (strcmp(what, "ledger") == 0)
-        reply_json(api, conn, hrd_api_put_ledger);
-    else if (strcmp(what, "producers") == 0)
-        reply_json(api, conn, hrd_api_put_producers);
-    else if (strcmp(what, "sinks") == 0)
-        reply_json(api, conn, hrd_api_put_sinks);
-    else
-        no_such_page(conn);
+    for (unsigned i = 0; i < req->n_segments; i++) {
+        const char *seg = req->segments[i];
+        size_t n = strcspn(path, "/");
+
+        if (n == 1 && *path == '*' ? *seg == '\0' : strlen(seg) != n || n == 0 || memcmp(path, seg, n) != 0)
+            return false;
+        path += n;
+        if (*path == '/')
+            path++;
+        else if (i + 1 < req->n_segments)
+            return false;
+    }
+    return *path == '\0';
 }
 
-static void handle_stream(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req)
+static bool method_matches(const char *method, enum hrd_http_method have)
 {
-    const char *name = req->segments[3], *what = req->segments[4];
+    static const char *const names[] = {
+        [HRD_HTTP_GET] = "GET", [HRD_HTTP_HEAD] = "GET", [HRD_HTTP_POST] = "POST", [HRD_HTTP_PUT] = "PUT", [HRD_HTTP_DELETE] = "DELETE",
+    };
+
+    return have < HRD_HTTP_OTHER && strcmp(names[have], method) == 0;
+}
+
+static void take(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct route *route)
+{
     struct hrd_stream_info s;
 
-    if (hrd_registry_stream_by_name(api->cfg.registry, name, &s) != 0)
-        hrd_http_error(conn, 0, HR_ENOENT, "no stream %.255s", name);
-    else if (strcmp(what, "events") == 0)
-        hrd_api_events(api, conn, req, &s);
-    else if (strcmp(what, "quarantine") == 0)
-        hrd_api_quarantine(api, conn, req, &s);
-    else if (strcmp(what, "quality") == 0)
-        hrd_api_quality(api, conn, req, &s);
-    else if (strcmp(what, "descriptor") == 0)
-        descriptor(api, conn, &s);
+    if (route->fn != NULL)
+        route->fn(api, conn, req);
+    else if (route->put != NULL)
+        reply_json(api, conn, route->put);
+    else if (hrd_registry_stream_by_name(api->cfg.registry, req->segments[3], &s) != 0)
+        hrd_http_error(conn, 0, HR_ENOENT, "no stream %.255s", req->segments[3]);
     else
-        no_such_page(conn);
+        route->of_stream(api, conn, req, &s);
 }
 
 static void handle(void *arg, struct hrd_http_conn *conn, const struct hrd_http_req *req)
 {
-    struct hrd_api *api = arg;
-    const char *const *seg = req->segments;
-    bool v1 = req->n_segments >= 3 && strcmp(seg[0], "api") == 0 && strcmp(seg[1], "v1") == 0;
+    char allow[64] = "";
+    size_t n = 0;
 
-    if (req->n_segments == 0)
-        hrd_api_page(conn, req, "");
-    else if (req->n_segments == 1)
-        handle_short(api, conn, req, seg[0]);
-    else if (v1 && req->n_segments == 3)
-        handle_list(api, conn, seg[2]);
-    else if (v1 && req->n_segments == 5 && strcmp(seg[2], "streams") == 0)
-        handle_stream(api, conn, req);
+    for (unsigned i = 0; i < sizeof routes / sizeof *routes; i++) {
+        const char *method = routes[i].method;
+
+        if (!path_matches(routes[i].path, req))
+            continue;
+        if (method_matches(method, req->method)) {
+            take(arg, conn, req, &routes[i]);
+            return;
+        }
+        if (strstr(allow, method) == NULL && n < sizeof allow)
+            n += (size_t)snprintf(allow + n, sizeof allow - n, "%s%s", n != 0 ? ", " : "", strcmp(method, "GET") == 0 ? "GET, HEAD" : method);
+    }
+    if (n != 0)
+        hrd_http_not_allowed(conn, allow);
     else
         no_such_page(conn);
 }

@@ -4,8 +4,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define READ_BYTES 4096u
+#define BODIES_BYTES ((size_t)8 * HRD_HTTP_BODY_BYTES) /* of all connections together */
 
 enum state { READING, ANSWERING, LINGERING, CLOSED };
 
@@ -34,6 +36,7 @@ struct hrd_http {
     struct hrd_http_cfg cfg;
     struct hrd_http_conn *conns;
     struct hrd_http_counts counts;
+    struct hrd_http_bodies bodies;
     uint16_t port;
     bool closing, listener_closed, spare_busy, one_waits;
     void (*done)(void *arg);
@@ -266,14 +269,23 @@ void hrd_http_reply(struct hrd_http_conn *conn, int status, const char *type, co
     hrd_http_reply_static(conn, status, type, headers, conn->body.p, conn->body.n);
 }
 
-static void reply_error(struct hrd_http_conn *conn, int status, int code, const char *text)
+static void reply_error(struct hrd_http_conn *conn, int status, int code, const char *headers, const char *text)
 {
     struct hrp_buf body = HRP_BUF_INIT;
 
     hrp_put_fmt(&body, "{\"error\":{\"code\":\"%s\",\"text\":", hr_errname(code));
     hrp_json_str(&body, text, strlen(text));
     hrp_put_fmt(&body, "}}\n");
-    hrd_http_reply(conn, status, "application/json", status == 405 ? "Allow: GET, HEAD\r\nCache-Control: no-store\r\n" : NULL, &body);
+    hrd_http_reply(conn, status, "application/json", headers, &body);
+}
+
+void hrd_http_not_allowed(struct hrd_http_conn *conn, const char *allow)
+{
+    char headers[128], text[128];
+
+    snprintf(headers, sizeof headers, "Allow: %s\r\nCache-Control: no-store\r\n", allow);
+    snprintf(text, sizeof text, "only %s here", allow);
+    reply_error(conn, 405, HR_EINVAL, headers, text);
 }
 
 void hrd_http_error(struct hrd_http_conn *conn, int status, int code, const char *fmt, ...)
@@ -284,7 +296,7 @@ void hrd_http_error(struct hrd_http_conn *conn, int status, int code, const char
     va_start(args, fmt);
     vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
-    reply_error(conn, status != 0 ? status : hrd_http_status_of(code), code, text);
+    reply_error(conn, status != 0 ? status : hrd_http_status_of(code), code, NULL, text);
 }
 
 void hrd_http_on_gone(struct hrd_http_conn *conn, void (*on_gone)(void *arg), void *arg)
@@ -355,6 +367,22 @@ static bool host_allowed(const struct hrd_http *http, const char *host)
     return false;
 }
 
+/* The types that a browser sends to another origin without asking first (Fetch, 2.2.2) are refused, and none at all. */
+static bool type_allowed(const struct hrd_http_req *req)
+{
+    static const char *const forms[] = {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"};
+    const char *type = req->content_type;
+    size_t n;
+
+    if (type == NULL)
+        return req->n_body == 0;
+    n = strcspn(type, "; \t,");
+    for (unsigned i = 0; i < sizeof forms / sizeof *forms; i++)
+        if (strlen(forms[i]) == n && strncasecmp(type, forms[i], n) == 0)
+            return false;
+    return n != 0;
+}
+
 static void answer(struct hrd_http_conn *conn)
 {
     const struct hrd_http_req *req = &conn->parser.req;
@@ -366,7 +394,11 @@ static void answer(struct hrd_http_conn *conn)
     if (!host_allowed(http, req->host))
         hrd_http_error(conn, 403, HR_EAUTH, "this server is not reached by the name %.100s; http_hosts adds names", req->host);
     else if (req->method == HRD_HTTP_OTHER)
-        hrd_http_error(conn, 405, HR_EINVAL, "GET and HEAD only");
+        hrd_http_not_allowed(conn, "GET, HEAD, POST, PUT, DELETE");
+    else if (hrd_http_changes(req->method) && req->foreign)
+        hrd_http_error(conn, 403, HR_EAUTH, "nothing is changed for a page of another origin");
+    else if (hrd_http_changes(req->method) && !type_allowed(req))
+        hrd_http_error(conn, 415, HR_EINVAL, "a body needs a Content-Type that no form can send, such as application/json");
     else
         http->cfg.handler(http->cfg.arg, conn, req);
 }
@@ -410,6 +442,18 @@ static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
     parse_more(conn);
 }
 
+/* Nothing else is being written while a request is read, so the line goes out at once or, with a full socket, not at all: then
+ * the client sends its body unasked after a moment (RFC 9110, 10.1.1). False: cut in the middle. */
+static bool tell_to_continue(struct hrd_http_conn *conn)
+{
+    static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    uv_buf_t buf = uv_buf_init((char *)(uintptr_t)go_on, sizeof go_on - 1);
+    int r = uv_try_write((uv_stream_t *)&conn->tcp, &buf, 1);
+
+    conn->parser.wants_continue = false;
+    return r == UV_EAGAIN || r == (int)sizeof go_on - 1;
+}
+
 /* Feeds what is there; stops at a whole request, and goes on when it is answered. */
 static void parse_more(struct hrd_http_conn *conn)
 {
@@ -423,6 +467,10 @@ static void parse_more(struct hrd_http_conn *conn)
     if (r == 0) {
         if (!started && conn->parser.started) /* the deadline of a request runs from its first byte */
             deadline(conn, conn->http->cfg.header_ms);
+        if (conn->parser.wants_continue && !tell_to_continue(conn)) {
+            conn_close(conn);
+            return;
+        }
         r = uv_read_start((uv_stream_t *)&conn->tcp, alloc_rest, on_read);
         if (r != 0 && r != UV_EALREADY)
             conn_close(conn);
@@ -488,6 +536,7 @@ static void on_connection(uv_stream_t *server, int status)
     conn->http = http;
     conn->n_handles = 2;
     hrd_http_parser_init(&conn->parser);
+    conn->parser.bodies = &http->bodies;
     uv_tcp_init(server->loop, &conn->tcp);
     uv_timer_init(server->loop, &conn->timer);
     conn->tcp.data = conn->timer.data = conn;
@@ -542,6 +591,7 @@ int hrd_http_open(uv_loop_t *loop, const struct hrd_http_cfg *cfg, struct hrd_ht
     if (http == NULL)
         return hr_error_set(err, HR_ENOMEM, "HTTP: out of memory");
     http->cfg = *cfg;
+    http->bodies.cap = BODIES_BYTES;
     if (uv_tcp_init(loop, &http->tcp) != 0) {
         hrp_free(http);
         return hr_error_set(err, HR_EIO, "HTTP: no socket");

@@ -7,6 +7,8 @@
  *                          closing with unread bytes would take the answer from it]
  *   any > CLOSED          [the client has gone, a deadline passed, the server closes]
  *
+ * What changes something (POST, PUT, DELETE) is refused for a page of another origin, and with a body of a type that forms send.
+ *
  * An answer is one text at once (hrd_http_reply), or a stream of pieces: then the next piece is asked for when the one before
  * is written, so an answer of any size holds one piece in memory, and a slow client slows down its own answer only. */
 #ifndef HRD_HTTP_H
@@ -44,6 +46,8 @@ void hrd_http_reply(struct hrd_http_conn *conn, int status, const char *type, co
 void hrd_http_reply_static(struct hrd_http_conn *conn, int status, const char *type, const char *headers, const void *body, size_t n);
 /* {"error":{"code":"HR_EINVAL","text":"..."}} with the status that fits the code, or the one given. */
 void hrd_http_error(struct hrd_http_conn *conn, int status, int code, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+/* 405 with what is allowed: "GET, HEAD". */
+void hrd_http_not_allowed(struct hrd_http_conn *conn, const char *allow);
 int hrd_http_status_of(int code);  /* HR_EINVAL: 400, ... */
 
 /* For an answer that comes later or in pieces: called once if the client goes first, or wants only the head (HEAD); conn is

@@ -69,20 +69,35 @@ static int on_field_complete(llhttp_t *ll)
 
 static int on_value(llhttp_t *ll, const char *at, size_t n) { return keep(of(ll), at, n); }
 
+static uint32_t *known_header(struct hrd_http_parser *p, const char *name)
+{
+    const struct {
+        const char *name;
+        uint32_t *at;
+    } known[] = {
+        {"host", &p->host_at},         {"if-none-match", &p->match_at}, {"accept-encoding", &p->encoding_at},
+        {"content-type", &p->type_at}, {"origin", &p->origin_at},       {"expect", &p->expect_at},
+    };
+
+    for (unsigned i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(name, known[i].name) == 0)
+            return known[i].at;
+    return NULL;
+}
+
 /* Keeps the value of a header we know; the rest of the text is reused. Their bytes stay counted. */
 static int on_value_complete(llhttp_t *ll)
 {
     struct hrd_http_parser *p = of(ll);
     const char *name = (const char *)p->text.p + p->field_at;
-    uint32_t *known = strcasecmp(name, "host") == 0               ? &p->host_at
-                      : strcasecmp(name, "if-none-match") == 0    ? &p->match_at
-                      : strcasecmp(name, "accept-encoding") == 0  ? &p->encoding_at
-                                                                  : NULL;
+    uint32_t *known = known_header(p, name);
 
     if (p->head_done) /* a trailer after a chunked body */
         known = NULL;
     if (known == &p->host_at && p->host_at != 0)
         return fail(p, 400, "two Host headers");
+    if ((known == &p->type_at || known == &p->origin_at || known == &p->expect_at) && *known != 0)
+        return fail(p, 400, "two Content-Type, Origin or Expect headers");
     if (known != NULL && *known == 0) {
         *known = (uint32_t)p->value_at;
         p->field_at = 0;
@@ -90,6 +105,44 @@ static int on_value_complete(llhttp_t *ll)
     }
     p->text.n = p->field_at;
     p->field_at = 0;
+    return 0;
+}
+
+static enum hrd_http_method method_of(const llhttp_t *ll)
+{
+    switch (ll->method) {
+    case HTTP_GET:
+        return HRD_HTTP_GET;
+    case HTTP_HEAD:
+        return HRD_HTTP_HEAD;
+    case HTTP_POST:
+        return HRD_HTTP_POST;
+    case HTTP_PUT:
+        return HRD_HTTP_PUT;
+    case HTTP_DELETE:
+        return HRD_HTTP_DELETE;
+    default:
+        return HRD_HTTP_OTHER;
+    }
+}
+
+static uint32_t body_cap(const llhttp_t *ll) { return hrd_http_changes(method_of(ll)) ? HRD_HTTP_BODY_BYTES : HRD_HTTP_IGNORED_BYTES; }
+
+static int body_too_large(struct hrd_http_parser *p)
+{
+    return fail(p, 413, hrd_http_changes(method_of(&p->llhttp)) ? "a body of more than 8 MiB" : "a body of more than 64 KiB");
+}
+
+/* RFC 9110, 10.1.1: 100-continue is all there is; HTTP/1.0 knows none, and nobody waits where no body follows. */
+static int read_expect(struct hrd_http_parser *p)
+{
+    const llhttp_t *ll = &p->llhttp;
+
+    if (p->expect_at == 0 || ll->http_minor == 0)
+        return 0;
+    if (strcasecmp((const char *)p->text.p + p->expect_at, "100-continue") != 0)
+        return fail(p, 417, "Expect: 100-continue is the only one there is");
+    p->wants_continue = (ll->flags & F_CHUNKED) != 0 || ((ll->flags & F_CONTENT_LENGTH) != 0 && ll->content_length != 0);
     return 0;
 }
 
@@ -101,20 +154,41 @@ static int on_headers_complete(llhttp_t *ll)
         return fail(p, 505, "HTTP/1.1 and HTTP/1.0 only");
     if (p->host_at == 0 && ll->http_minor == 1)
         return fail(p, 400, "no Host header");
-    if ((ll->flags & F_CONTENT_LENGTH) != 0 && ll->content_length > HRD_HTTP_BODY_BYTES)
-        return fail(p, 413, "a body of more than 64 KiB");
+    if ((ll->flags & F_CONTENT_LENGTH) != 0 && ll->content_length > body_cap(ll))
+        return body_too_large(p);
     p->head_done = true;
-    return 0;
+    return read_expect(p);
+}
+
+static int keep_body(struct hrd_http_parser *p, const char *at, size_t n)
+{
+    if (p->bodies != NULL) {
+        if (n > p->bodies->cap - p->bodies->used)
+            return fail(p, 503, "too many bodies are being read; try later");
+        p->bodies->used += n;
+    }
+    hrp_put_bytes(&p->body, at, n);
+    p->n_kept += n;
+    return p->body.err != 0 ? fail(p, 503, "out of memory") : 0;
+}
+
+static void drop_body(struct hrd_http_parser *p)
+{
+    hrp_buf_fini(&p->body);
+    if (p->bodies != NULL)
+        p->bodies->used -= p->n_kept;
+    p->n_kept = 0;
 }
 
 static int on_body(llhttp_t *ll, const char *at, size_t n)
 {
     struct hrd_http_parser *p = of(ll);
 
-    if (n > HRD_HTTP_BODY_BYTES - p->n_body)
-        return fail(p, 413, "a body of more than 64 KiB");
+    p->wants_continue = false; /* it did not wait */
+    if (n > body_cap(ll) - p->n_body)
+        return body_too_large(p);
     p->n_body += (uint32_t)n;
-    return 0;
+    return hrd_http_changes(method_of(ll)) ? keep_body(p, at, n) : 0;
 }
 
 static int on_complete(llhttp_t *ll)
@@ -142,15 +216,20 @@ void hrd_http_parser_init(struct hrd_http_parser *p)
     p->llhttp.data = p;
 }
 
-void hrd_http_parser_fini(struct hrd_http_parser *p) { hrp_buf_fini(&p->text); }
+void hrd_http_parser_fini(struct hrd_http_parser *p)
+{
+    hrp_buf_fini(&p->text);
+    drop_body(p);
+}
 
 void hrd_http_parser_next(struct hrd_http_parser *p)
 {
     hrp_buf_clear(&p->text);
     p->head_bytes = p->n_headers = p->n_body = p->n_target = 0;
     p->field_at = p->value_at = 0;
-    p->host_at = p->match_at = p->encoding_at = 0;
-    p->complete = p->started = p->head_done = false;
+    p->host_at = p->match_at = p->encoding_at = p->type_at = p->origin_at = p->expect_at = 0;
+    p->complete = p->started = p->head_done = p->wants_continue = false;
+    drop_body(p);
     memset(&p->req, 0, sizeof p->req);
     llhttp_resume(&p->llhttp);
 }
@@ -276,27 +355,41 @@ static char *origin_form(char *target, char **ret_host)
     return path;
 }
 
+/* Origin is scheme://host[:port], or null (RFC 6454, 7). The scheme may differ, for there may be a proxy that ends TLS. An
+ * address as such proves nothing here, unlike in Host: a page may come from any. */
+static bool same_origin(const char *origin, const char *host)
+{
+    const char *authority = strstr(origin, "://");
+
+    return authority != NULL && host != NULL && *host != '\0' && strcasecmp(authority + 3, host) == 0;
+}
+
 static int make_request(struct hrd_http_parser *p)
 {
     char *text = (char *)p->text.p, *host = p->host_at != 0 ? text + p->host_at : NULL, *path, *query;
     const llhttp_t *ll = &p->llhttp;
     int r;
 
-    p->req.method = ll->method == HTTP_GET ? HRD_HTTP_GET : ll->method == HTTP_HEAD ? HRD_HTTP_HEAD : HRD_HTTP_OTHER;
+    p->req.method = method_of(ll);
     p->req.http_1_0 = ll->http_minor == 0;
     p->req.keep_alive = !ll->upgrade && llhttp_should_keep_alive(ll);
     p->req.if_none_match = p->match_at != 0 ? text + p->match_at : NULL;
     p->req.gzip = p->encoding_at != 0 && accepts_gzip(text + p->encoding_at);
+    p->req.content_type = p->type_at != 0 ? text + p->type_at : NULL;
+    p->req.body = p->body.p;
+    p->req.n_body = p->body.n;
     p->req.host = "";
     path = origin_form(text, &host);
     if (path == NULL)
-        return p->req.method == HRD_HTTP_OTHER ? fail(p, 405, "GET and HEAD only") : fail(p, 400, "a malformed request target");
+        return p->req.method == HRD_HTTP_OTHER ? fail(p, 405, "GET, HEAD, POST, PUT and DELETE only") : fail(p, 400, "a malformed request target");
     query = path + strcspn(path, "?#");
     if (*query != '\0')
         *query++ = '\0';
     r = split_path(p, path);
     if (r == 0)
         r = split_query(p, query);
+    if (r == 0)
+        p->req.foreign = p->origin_at != 0 && !same_origin(text + p->origin_at, host);
     if (r == 0 && host != NULL)
         r = read_host(p, host);
     return r;

@@ -31,12 +31,16 @@ static void ask(struct seen *s, const struct hrd_http_req *req)
 
 static void add_request(struct seen *s, const struct hrd_http_req *req)
 {
-    uint8_t flags[4] = {(uint8_t)req->method, req->keep_alive, req->http_1_0, req->gzip};
+    uint8_t flags[5] = {(uint8_t)req->method, req->keep_alive, req->http_1_0, req->gzip, req->foreign};
 
     s->n++;
     add(s, flags, sizeof flags);
     add_text(s, req->host);
     add_text(s, req->if_none_match != NULL ? req->if_none_match : "");
+    add_text(s, req->content_type != NULL ? req->content_type : "");
+    if (req->n_body != 0 && !hrd_http_changes(req->method))
+        abort();
+    add(s, req->body, req->n_body);
     if (req->n_segments > HRD_HTTP_SEGMENTS || req->n_params > HRD_HTTP_PARAMS)
         abort();
     for (unsigned i = 0; i < req->n_segments; i++)
@@ -59,7 +63,7 @@ static int feed(struct hrd_http_parser *parser, const uint8_t *p, size_t n, stru
         if (used > n - at)
             abort();
         at += used;
-        if (parser->text.cap > 4 * HRD_HTTP_HEAD_BYTES)
+        if (parser->text.cap > 4 * HRD_HTTP_HEAD_BYTES || parser->body.n > HRD_HTTP_BODY_BYTES || parser->body.n != parser->n_kept)
             abort();
         if (r == 1) {
             add_request(s, &parser->req);

@@ -114,9 +114,9 @@ class Connection:
         self.sock.close()
 
 
-def ask(daemon, target, method="GET", headers="", host="127.0.0.1"):
+def ask(daemon, target, method="GET", headers="", host="127.0.0.1", body=""):
     c = Connection(daemon)
-    c.write(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n")
+    c.write(f"{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n{body}")
     answer = c.answer(head_only=method == "HEAD")
     assert c.ended()
     c.close()
@@ -300,7 +300,29 @@ def test_refusals(d):
     assert headers["allow"] == "GET, HEAD"
     error(ask(d, "/" + "x" * 9000), 414, "HR_ETOOBIG")
     error(ask(d, "/", headers="X: " + "y" * 20000 + "\r\n"), 431, "HR_ETOOBIG")
-    error(ask(d, "/", method="POST", headers="Content-Length: 70000\r\n"), 413, "HR_ETOOBIG")
+    error(ask(d, "/", method="POST", headers="Content-Length: 8388609\r\nExpect: 100-continue\r\n"), 413, "HR_ETOOBIG")
+    error(ask(d, "/", method="GET", headers="Content-Length: 70000\r\n"), 413, "HR_ETOOBIG")
+
+
+def test_bodies(d):
+    """No route takes a body in this table: 405 says that it was read, and that nothing before the routes refused it."""
+    json_type = "Content-Type: application/json\r\n"
+    short = "Content-Length: 2\r\n"
+    error(ask(d, "/healthz", method="POST", headers=json_type + short, body="{}"), 405, "HR_EINVAL")
+    error(ask(d, "/healthz", method="PUT", headers=json_type + "Transfer-Encoding: chunked\r\n", body="2\r\n{}\r\n0\r\n\r\n"), 405, "HR_EINVAL")
+    error(ask(d, "/healthz", method="POST", headers=short, body="{}"), 415, "HR_EINVAL")
+    for form in ("application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain;charset=utf-8", "Text/Plain"):
+        error(ask(d, "/healthz", method="POST", headers=f"Content-Type: {form}\r\n" + short, body="{}"), 415, "HR_EINVAL")
+    for origin in ("http://evil.example", "null", f"http://127.0.0.1:{d.http_port + 1}", "http://192.0.2.7"):
+        error(ask(d, "/healthz", method="DELETE", headers=f"Origin: {origin}\r\n"), 403, "HR_EAUTH")
+    own = f"127.0.0.1:{d.http_port}"
+    error(ask(d, "/healthz", method="DELETE", host=own, headers=f"Origin: http://{own}\r\n"), 405, "HR_EINVAL")
+    c = Connection(d)
+    c.write(f"PUT /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{json_type}{short}Expect: 100-continue\r\n\r\n")
+    assert c.answer(head_only=True)[0] == 100
+    c.write("{}")
+    error(c.answer(), 405, "HR_EINVAL")
+    c.close()
 
 
 def test_hosts(d):

@@ -17,7 +17,7 @@ static void note(struct outcome *o, const char *text) { strncat(o->text, text, s
 
 static void note_request(struct outcome *o, const struct hrd_http_req *req)
 {
-    static const char *const methods[] = {"GET", "HEAD", "OTHER"};
+    static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OTHER"};
 
     note(o, methods[req->method]);
     note(o, " ");
@@ -36,6 +36,17 @@ static void note_request(struct outcome *o, const struct hrd_http_req *req)
     note(o, req->keep_alive ? " keep" : " close");
     note(o, req->gzip ? " gzip" : "");
     note(o, req->if_none_match != NULL ? req->if_none_match : "");
+    if (req->content_type != NULL) {
+        note(o, " type=");
+        note(o, req->content_type);
+    }
+    note(o, req->foreign ? " foreign" : "");
+    if (req->n_body != 0) {
+        char body[64];
+
+        snprintf(body, sizeof body, " body=%.*s", (int)req->n_body, (const char *)req->body);
+        note(o, body);
+    }
     note(o, "\n");
     o->n_requests++;
 }
@@ -108,7 +119,12 @@ static void requests_are_read(void **state)
     expect("GET /%2e%2E/a%2Fb HTTP/1.1\r\n" H "\r\n", "GET localhost /../a/b keep\n");
     expect("GET / HTTP/1.0\r\n\r\n", "GET   close\n");
     expect("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "GET   keep\n");
-    expect("POST / HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", "OTHER localhost  keep\n");
+    expect("POST / HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", "POST localhost  keep body=abc\n");
+    expect("PUT / HTTP/1.1\r\n" H "Content-Type: a/b; c\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\n\r\n",
+           "PUT localhost  keep type=a/b; c body=abc\n");
+    expect("DELETE /x HTTP/1.1\r\n" H "\r\n", "DELETE localhost /x keep\n");
+    expect("GET / HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", "GET localhost  keep\n");
+    expect("PATCH / HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", "OTHER localhost  keep\n");
     expect("GET http://Example.COM:80/x?y HTTP/1.1\r\nHost: other\r\n\r\n", "GET example.com /x?y= keep\n");
     expect("GET / HTTP/1.1\r\nhOsT: [::1]:7412\r\n\r\n", "GET [::1]  keep\n");
     expect("GET / HTTP/1.1\r\n" H "If-None-Match: \"x\"\r\n\r\n", "GET localhost  keep\"x\"\n");
@@ -118,7 +134,7 @@ static const char pipelined[] = "GET /a?b=c HTTP/1.1\r\n" H "Accept-Encoding: gz
                                 "POST /x HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n3;e=1\r\nabc\r\n0\r\nHost: evil\r\n\r\n"
                                 "HEAD /%41 HTTP/1.1\r\nX: y\r\n" H "Content-Length: 2\r\n\r\nhi"
                                 "GET /end HTTP/1.1\r\n" H "\r\n";
-static const char pipelined_want[] = "GET localhost /a?b=c keep gzip\nOTHER localhost /x keep\nHEAD localhost /A keep\nGET localhost /end keep\n";
+static const char pipelined_want[] = "GET localhost /a?b=c keep gzip\nPOST localhost /x keep body=abc\nHEAD localhost /A keep\nGET localhost /end keep\n";
 
 static void every_cut_gives_the_same(void **state)
 {
@@ -237,9 +253,73 @@ static void long_ones_are_refused_by_kind(void **state)
     assert_int_equal(parse_long("GET / HTTP/1.1\r\n" H "X: ", HRD_HTTP_HEAD_BYTES - 200, "\r\n\r\n").status, 0);
     assert_int_equal(parse_long("GET / HTTP/1.1\r\n" H "X: ", HRD_HTTP_HEAD_BYTES, "\r\n\r\n").status, 431);
     assert_int_equal(parse_long("GET / HTTP/1.1\r\n" H, HRD_HTTP_HEAD_BYTES, ": x\r\n\r\n").status, 431);
-    assert_int_equal(parse_long("GET / HTTP/1.1\r\n" H "Content-Length: 65536\r\n\r\n", HRD_HTTP_BODY_BYTES, "").status, 0);
+    assert_int_equal(parse_long("GET / HTTP/1.1\r\n" H "Content-Length: 65536\r\n\r\n", HRD_HTTP_IGNORED_BYTES, "").status, 0);
     assert_int_equal(parse_long("GET / HTTP/1.1\r\n" H "Content-Length: 65537\r\n\r\n", 0, "").status, 413);
-    assert_int_equal(parse_long("GET / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n10001\r\n", HRD_HTTP_BODY_BYTES + 1, "\r\n0\r\n\r\n").status, 413);
+    assert_int_equal(parse_long("GET / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n10001\r\n", HRD_HTTP_IGNORED_BYTES + 1, "\r\n0\r\n\r\n").status, 413);
+    assert_int_equal(parse_long("PUT / HTTP/1.1\r\n" H "Content-Length: 8388608\r\n\r\n", HRD_HTTP_BODY_BYTES, "").status, 0);
+    expect_status("PUT / HTTP/1.1\r\n" H "Content-Length: 8388609\r\n\r\n", 413);
+    assert_int_equal(parse_long("PUT / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\r\n\r\n800001\r\n", HRD_HTTP_BODY_BYTES + 1, "").status, 413);
+}
+
+static void origins_are_compared_with_the_host(void **state)
+{
+    (void)state;
+    expect("POST / HTTP/1.1\r\nHost: A:80\r\nOrigin: http://a:80\r\n\r\n", "POST a  keep\n");
+    expect("POST / HTTP/1.1\r\nHost: a:80\r\nOrigin: http://a:81\r\n\r\n", "POST a  keep foreign\n");
+    expect("POST / HTTP/1.1\r\nHost: a\r\nOrigin: https://b\r\n\r\n", "POST a  keep foreign\n");
+    expect("POST / HTTP/1.1\r\nHost: a\r\nOrigin: null\r\n\r\n", "POST a  keep foreign\n");
+    expect("POST / HTTP/1.1\r\nHost: a\r\nOrigin:\r\n\r\n", "POST a  keep foreign\n");
+    expect("POST / HTTP/1.0\r\nOrigin: http://\r\n\r\n", "POST   close foreign\n");
+    expect_status("POST / HTTP/1.1\r\nHost: a\r\nOrigin: http://a\r\nOrigin: http://b\r\n\r\n", 400);
+    expect_status("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: a/b\r\nContent-Type: c/d\r\n\r\n", 400);
+}
+
+/* The client waits only where a body follows, and has not begun. */
+static void who_waits_is_known(void **state)
+{
+    static const struct {
+        const char *text;
+        bool waits;
+    } table[] = {
+        {"PUT / HTTP/1.1\r\n" H "Expect: 100-Continue\r\nContent-Length: 3\r\n\r\n", true},
+        {"PUT / HTTP/1.1\r\n" H "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n", true},
+        {"PUT / HTTP/1.1\r\n" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\na", false},
+        {"PUT / HTTP/1.1\r\n" H "Expect: 100-continue\r\nContent-Length: 0\r\n\r\n", false},
+        {"PUT / HTTP/1.0\r\n" H "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n", false},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof table / sizeof *table; i++) {
+        struct hrd_http_parser p;
+        size_t used;
+
+        hrd_http_parser_init(&p);
+        assert_true(hrd_http_parser_feed(&p, table[i].text, strlen(table[i].text), &used) >= 0);
+        assert_int_equal(p.wants_continue, table[i].waits);
+        hrd_http_parser_fini(&p);
+    }
+    expect_status("PUT / HTTP/1.1\r\n" H "Expect: tea\r\nContent-Length: 3\r\n\r\nabc", 417);
+}
+
+static void bodies_share_a_limit(void **state)
+{
+    static const char text[] = "PUT / HTTP/1.1\r\n" H "Content-Length: 6\r\n\r\nabcdef";
+    struct hrd_http_bodies bodies = {0, 10};
+    struct hrd_http_parser a, b;
+    size_t used;
+
+    (void)state;
+    hrd_http_parser_init(&a);
+    hrd_http_parser_init(&b);
+    a.bodies = b.bodies = &bodies;
+    assert_int_equal(hrd_http_parser_feed(&a, text, sizeof text - 1, &used), 1);
+    assert_int_equal(hrd_http_parser_feed(&b, text, sizeof text - 1, &used), -1);
+    assert_int_equal(b.status, 503);
+    hrd_http_parser_fini(&b);
+    assert_int_equal(bodies.used, 6);
+    hrd_http_parser_next(&a);
+    assert_int_equal(bodies.used, 0);
+    hrd_http_parser_fini(&a);
 }
 
 /* times copies of a text, then the end. */
@@ -346,6 +426,9 @@ int main(void)
         cmocka_unit_test(a_lone_line_feed_or_carriage_return_makes_no_second_header),
         cmocka_unit_test(versions_and_hosts),
         cmocka_unit_test(long_ones_are_refused_by_kind),
+        cmocka_unit_test(origins_are_compared_with_the_host),
+        cmocka_unit_test(who_waits_is_known),
+        cmocka_unit_test(bodies_share_a_limit),
         cmocka_unit_test(many_ones_are_refused),
         cmocka_unit_test(trailers_do_not_pile_up),
         cmocka_unit_test(gzip_is_found_in_a_list),
