@@ -256,6 +256,15 @@ def test_descriptor(d):
     assert status == 200 and headers["content-type"] == "application/octet-stream" and b"Click" in body
 
 
+def test_schemas(d):
+    [schema] = d.json("/api/v1/schemas")["schemas"]
+    assert schema["subject"] == "web.Click" and schema["version"] == 1 and len(schema["fingerprint"]) == 32
+    path = f"/api/v1/schemas/{schema['id']}/descriptor"
+    assert ask(d, path)[2] == ask(d, "/api/v1/streams/web.Click/descriptor")[2] != b""
+    for bad in ("0", "-1", "x", "99", "01", "99999999999", ""):
+        error(ask(d, f"/api/v1/schemas/{bad}/descriptor"), 404, "HR_ENOENT")
+
+
 def test_metrics(d):
     status, headers, body = ask(d, "/metrics")
     assert status == 200 and headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"

@@ -310,12 +310,46 @@ static void test_a_failed_allocation_leaves_nothing_staged_behind(void **state)
     assert_int_equal(schema, 1);
 }
 
+/* Two streams whose schemas take turns: each counts its own, in the order of ids, and only what is published. */
+static void test_versions_are_counted_per_stream(void **state)
+{
+    struct fixture *f = *state;
+    struct hrp_schema *newer = order(3);
+    struct hrd_version *list, v;
+    uint32_t orders, flights, id, n;
+    bool known;
+
+    assert_int_equal(hrd_registry_stage_stream(f->reg, "shop.Order", &f->g, &orders), 0);
+    assert_int_equal(hrd_registry_stage_stream(f->reg, hrp_schema_name(f->flight), &f->g, &flights), 0);
+    assert_int_equal(hrd_registry_stage_schema(f->reg, f->order, orders, &f->g, &id, &known), 0);
+    assert_int_equal(hrd_registry_version_of(f->reg, id, &v), HR_ENOENT);
+    assert_int_equal(hrd_registry_stage_schema(f->reg, f->flight, flights, &f->g, &id, &known), 0);
+    assert_int_equal(hrd_registry_stage_schema(f->reg, newer, orders, &f->g, &id, &known), 0);
+    assert_int_equal(hrd_registry_versions(f->reg, orders, &list, &n), HR_ENOENT);
+    hrd_registry_publish(f->reg);
+    assert_int_equal(hrd_registry_versions(f->reg, orders, &list, &n), 0);
+    assert_int_equal(n, 2);
+    assert_int_equal(list[0].version, 1);
+    assert_int_equal(list[1].version, 2);
+    assert_int_equal(list[1].schema_id, id);
+    hrp_free(list);
+    assert_int_equal(hrd_registry_version_of(f->reg, id, &v), 0);
+    assert_int_equal(v.version, 2);
+    assert_int_equal(v.stream_id, orders);
+    assert_int_equal(hrd_registry_version_of(f->reg, id - 1, &v), 0);
+    assert_int_equal(v.version, 1);
+    assert_int_equal(v.stream_id, flights);
+    assert_int_equal(hrd_registry_version_of(f->reg, id + 1, &v), HR_ENOENT);
+    hrp_schema_unref(newer);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_of_streams),
+        T(versions_are_counted_per_stream),
         T(what_is_staged_is_not_seen_before_it_is_published),
         T(one_group_gives_one_number_to_one_name),
         T(all_comes_back_from_the_store),
