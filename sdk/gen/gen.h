@@ -42,6 +42,7 @@ struct gen_field {
     bool always;          /* written even when zero: required, and both fields of a map entry */
     uint32_t oneof;       /* index + 1 of a real oneof; 0: none */
     const char *constant; /* oneof member: the constant of its case */
+    const char *said;     /* what headrace.field says of it; NULL: nothing */
     const struct gen_msg *msg;
     const struct gen_enum *enm;
 };

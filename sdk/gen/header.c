@@ -145,6 +145,8 @@ static const char *c_type(const struct gen_field *f)
 static void put_member(struct hrp_buf *out, const struct gen_msg *m, const struct gen_field *f, const char *indent)
 {
     put_above(out, m->file, &f->path, indent);
+    if (f->said != NULL)
+        put_comment(out, f->said, indent);
     if (f->repeated) {
         const char *type = c_type(f);
 

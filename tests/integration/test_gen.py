@@ -127,6 +127,18 @@ class Files(unittest.TestCase):
                 self.assertIn(sentence, p.stderr)
                 self.assertFalse(os.path.exists(f"{self.dir}/bad.headrace.h"))
 
+    def test_headers_say_what_options_say(self):
+        p = generate(self.dir, "personal")
+        self.assertEqual((p.returncode, p.stderr), (0, ""))
+        with open(f"{self.dir}/personal.headrace.h") as f:
+            header = f.read()
+        for text in ["/* As in the price list */\n    hr_bytes plan;", "/* [s] */\n    double seconds;", "/* Personal: stored as a hash. */\n    hr_bytes email;",
+                     "/* Personal: only its first 4 are sent. */\n    hr_bytes street;", "/* Personal: not sent. */\n        hr_bytes chat;"]:
+            self.assertIn(text, header)
+        run("gcc", "-std=c99", *STRICT, *INCLUDES, f"-I{self.dir}", "-c", f"{self.dir}/personal.headrace.c", "-o", f"{self.dir}/personal.o")
+        with open(f"{self.dir}/personal.headrace.c") as f:
+            self.assertIn("105,111,110,115,46,112", "".join(f.read().split())) # "ions.p": the embedded set has options.proto
+
     def test_it_takes_no_parameters(self):
         p = subprocess.run(["protoc", f"--plugin=protoc-gen-headrace={BUILD}/bin/protoc-gen-headrace", f"-I{PROTOS}", f"--headrace_out=fast:{self.dir}",
                             f"{PROTOS}/bare.proto"], stderr=subprocess.PIPE, text=True)
