@@ -30,7 +30,7 @@ int cm_stream_add(struct hrd_committer *cm, uint32_t stream_id, const char *name
     if (cm_stream(cm, stream_id) != NULL)
         return 0;
     while (cap < stream_id)
-        cap *= 2;
+        cap = cap > UINT32_MAX / 2 ? UINT32_MAX : cap * 2;
     if (cap > cm->cap_streams) {
         streams = hrp_realloc(streams, cap * sizeof *streams);
         if (streams == NULL)
