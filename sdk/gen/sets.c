@@ -2,6 +2,7 @@
  * collector will compute, and what the collector would refuse is refused here, with its place in the .proto. */
 #include "frame.h"
 #include "gen.h"
+#include "rules.h"
 #include "types.h"
 #include <string.h>
 
@@ -69,8 +70,10 @@ static int make_set(const struct gen *g, struct gen_msg *m, struct hr_error *err
 {
     struct hrp_schema *s;
     uint8_t *copy;
-    int r = hrp_schema_open(g->set.p, g->set.n, m->full_name, &hrp_limits_default, &s, err);
+    int r = hrp_rules_vet(g->set.p, g->set.n, m->full_name, &hrp_limits_default, NULL, err); /* the collector compiles patterns */
 
+    if (r == 0)
+        r = hrp_schema_open(g->set.p, g->set.n, m->full_name, &hrp_limits_default, &s, err);
     if (r != 0)
         return r;
     m->set = hrp_schema_bytes(s, &m->n_set);

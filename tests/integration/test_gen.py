@@ -49,6 +49,8 @@ REFUSED = [ # a file, and what protoc prints for it
      "bad.proto:2:13: p.M._unknown: the name is taken: rows as JSON have their unknown fields there"),
     ('syntax = "proto3"; package p;\nimport "headrace/options.proto";\nmessage M {\n  int32 x = 1 [\n    (headrace.field) = { personal: { class: ID action: HASH } }];\n}',
      "bad.proto:5:5: p.M.x: (headrace.field).personal.action: only strings and bytes can be truncated or hashed: drop it instead"),
+    ('syntax = "proto3"; package p;\nimport "buf/validate/validate.proto";\nmessage M {\n  int32 x = 1;\n  int32 y = 2 [(buf.validate.field).cel = { id: "a" expression: "this > 0" }];\n}',
+     "bad.proto:5:16: p.M.y: "),
     ('syntax = "proto3"; package p;\nimport "headrace/options.proto";\nmessage M {\n  option (headrace.event).owner = "me";\n  option (headrace.event).expires = "soon";\n}',
      "bad.proto:5:3: p.M: (headrace.event).expires: not a day: expected YYYY-MM-DD"),
     ('syntax = "proto3"; package p;\nmessage M { int32 %s = 1; }' % ("x" * 300), "not a field name of at most 255 bytes"),
