@@ -1,5 +1,5 @@
 /* What the files of the HTTP API share. api.c: life and routes; api_job.c: reader threads; api_answer.c: answers in pieces;
- * api_events.c, api_quarantine.c, api_quality.c: what is read from the store; api_json.c, api_metrics.c: what is told from
+ * api_events.c, api_quarantine.c, api_replay.c, api_quality.c: what is read from the store; api_json.c, api_metrics.c: what is told from
  * the status; api_disk.c: sizes; api_page.c: the page; api_params.c: queries. All on the main loop, but for what a job's
  * `work` and an answer's `fill` do. */
 #ifndef HRD_API_PARTS_H
@@ -84,6 +84,14 @@ void hrd_api_events(struct hrd_api *api, struct hrd_http_conn *conn, const struc
                     const struct hrd_stream_info *s);
 void hrd_api_quarantine(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req,
                         const struct hrd_stream_info *s);
+/* api_replay.c */
+void hrd_api_quarantine_row(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s);
+void hrd_api_quarantine_groups(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s);
+void hrd_api_replay(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s);
+struct hrd_quarantined;
+/* api_quarantine.c: a row set aside as a JSON object, but for its closing brace; what it says: `,"data":{..}`, `,"text":".."`, or nothing. */
+void hrd_api_put_row(struct hrp_buf *out, uint64_t number, const struct hrd_quarantined *q);
+void hrd_api_put_row_data(struct hrp_buf *out, const struct hrd_quarantined *q, struct hrp_schema *schema);
 void hrd_api_quality(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req,
                      const struct hrd_stream_info *s);
 bool hrd_api_page(struct hrd_http_conn *conn, const struct hrd_http_req *req, const char *name); /* false: no such file */

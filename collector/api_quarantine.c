@@ -46,7 +46,22 @@ static void put_violations(struct hrp_buf *out, const struct hrd_quarantined *q)
     hrp_put_u8(out, ']');
 }
 
-static void put_row(struct hrp_buf *out, uint64_t number, const struct hrd_quarantined *q)
+/* The row as a person reads it: its fields by the schema (NULL: there is none), or the text that it was. */
+void hrd_api_put_row_data(struct hrp_buf *out, const struct hrd_quarantined *q, struct hrp_schema *schema)
+{
+    struct hrp_buf data = HRP_BUF_INIT;
+
+    if (q->form == HRD_FORM_WIRE && schema != NULL && hrp_json_from_wire(schema, q->bytes, q->n_bytes, &data, NULL) == 0) {
+        hrp_put_fmt(out, ",\"data\":");
+        hrp_put_bytes(out, data.p, data.n);
+    } else if (q->form == HRD_FORM_RAW) {
+        hrp_put_fmt(out, ",\"text\":");
+        hrp_json_str(out, (const char *)q->bytes, q->n_bytes);
+    }
+    hrp_buf_fini(&data);
+}
+
+void hrd_api_put_row(struct hrp_buf *out, uint64_t number, const struct hrd_quarantined *q)
 {
     static const char *const forms[] = {"protobuf", "raw", "batch"};
     char incarnation[33], producer[33];
@@ -67,7 +82,6 @@ static void put_row(struct hrp_buf *out, uint64_t number, const struct hrd_quara
     hrp_put_fmt(out, ",\"incarnation\":\"%s\",\"lane\":%u,\"n\":%llu,\"form\":\"%s\",\"bytes\":", incarnation, q->lane,
                 (unsigned long long)q->n, forms[q->form]);
     hrp_json_base64(out, q->bytes, q->n_bytes);
-    hrp_put_fmt(out, "}\n");
 }
 
 static bool of_stream(const struct quarantine *qu, const uint8_t *key, size_t n_key, uint64_t *ret_number)
@@ -95,10 +109,11 @@ static int step(struct quarantine *qu, struct hrd_iter *it)
     if (r <= 0 || !of_stream(qu, key, n_key, &number))
         return r < 0 ? r : 0;
     if (hrd_quarantined_read(value, n_value, &row) == 0)
-        put_row(&qu->a.piece, number, &row);
+        hrd_api_put_row(&qu->a.piece, number, &row);
     else
-        hrp_put_fmt(&qu->a.piece, "{\"number\":%llu,\"reason\":\"damaged: this row cannot be read any more\",\"count\":1}\n",
+        hrp_put_fmt(&qu->a.piece, "{\"number\":%llu,\"reason\":\"damaged: this row cannot be read any more\",\"count\":1",
                     (unsigned long long)number);
+    hrp_put_fmt(&qu->a.piece, "}\n");
     qu->next = number + 1;
     qu->left--;
     return 1;

@@ -214,12 +214,18 @@ static int decide(struct hrd_committer *cm, struct hrd_msg *msg, int64_t now_wal
     }
 }
 
+static bool is_replay(const struct hrd_msg *msg) { return msg->type == HRD_MSG_BATCH && ((const struct hrd_batch_msg *)msg)->replay != NULL; }
+
 static int decide_group(struct hrd_committer *cm, int64_t now_wall_ns)
 {
     struct hrd_msg *msg;
     int r = 0;
 
-    while (r == 0 && cm->group.bytes.n < cm->cfg.group_bytes && (msg = hrd_msgs_take(&cm->waiting)) != NULL) {
+    cm->has_replay = false;
+    while (r == 0 && cm->group.bytes.n < cm->cfg.group_bytes && cm->waiting.first != NULL &&
+           !(cm->has_replay && is_replay(cm->waiting.first))) {
+        msg = hrd_msgs_take(&cm->waiting);
+        cm->has_replay |= is_replay(msg);
         hrd_msgs_add(&cm->decided, msg);
         r = decide(cm, msg, now_wall_ns);
     }

@@ -15,20 +15,6 @@
 
 #define EXPIRED "its incarnation is unknown, and was born before the horizon"
 
-struct work {
-    struct hrd_committer *cm;
-    struct hrd_batch_msg *bat;
-    struct hrd_incarnation *inc;
-    struct cm_stream *stream;
-    int64_t now_wall_ns;
-    bool whole;             /* set aside as one record */
-    uint32_t row, raw;      /* typed and raw rows in the segments so far */
-    uint32_t aside;         /* the next of bat->asides */
-    uint32_t whole_lane;    /* identity of the first fresh row of a batch set aside whole */
-    uint64_t whole_n;
-    uint64_t position;      /* numbers in the segments so far */
-};
-
 /* ---- may it be taken? ---- */
 
 /* Ranges that a segment adds to a record: 0 when it touches one that is there. */
@@ -38,7 +24,7 @@ static bool adds_range(const struct hrd_lane_record *rec, const struct hrp_segme
 }
 
 /* 0, HR_ELIMIT or HR_ENOMEM. Records made here and not used are as if they had never been: nothing touched them. */
-static int check_segments(const struct work *w)
+static int check_segments(const struct cm_work *w)
 {
     const struct hrp_batch_head *h = &w->bat->head;
     uint64_t added = 0;
@@ -69,7 +55,7 @@ static void park(struct hrd_batch_msg *bat, int error)
 
 /* ---- quarantine ---- */
 
-static int quarantine(struct work *w, struct hrd_quarantined *q)
+static int quarantine(struct cm_work *w, struct hrd_quarantined *q)
 {
     const struct hrd_incarnation_info *who = hrd_incarnation_who(w->inc);
     struct hrd_stream_record *rec = &w->stream->rec;
@@ -94,7 +80,7 @@ static int quarantine(struct work *w, struct hrd_quarantined *q)
 }
 
 /* A row that is not stored: kept apart, or only counted. */
-static int put_aside(struct work *w, struct hrd_lane_record *rec, const struct hrd_aside *aside, struct hrd_quarantined *q)
+static int put_aside(struct cm_work *w, struct hrd_lane_record *rec, const struct hrd_aside *aside, struct hrd_quarantined *q)
 {
     if (aside->action == HRD_ACTION_DROP) {
         rec->dropped[HRP_DROP_INVALID]++;
@@ -110,7 +96,7 @@ static int put_aside(struct work *w, struct hrd_lane_record *rec, const struct h
     return quarantine(w, q);
 }
 
-static int aside_row(struct work *w, struct hrd_lane_record *rec, const struct hrp_segment *seg, const struct hrd_aside *aside)
+static int aside_row(struct cm_work *w, struct hrd_lane_record *rec, const struct hrp_segment *seg, const struct hrd_aside *aside)
 {
     struct hrd_quarantined q = {.lane = seg->lane, .n = seg->first_n + (aside->row - w->row), .form = HRD_FORM_WIRE,
                                 .bytes = w->bat->aside_bytes.p + aside->at, .n_bytes = aside->n_bytes,
@@ -119,7 +105,7 @@ static int aside_row(struct work *w, struct hrd_lane_record *rec, const struct h
     return put_aside(w, rec, aside, &q);
 }
 
-static int aside_raw(struct work *w, struct hrd_lane_record *rec, const struct hrp_segment *seg, uint64_t n)
+static int aside_raw(struct cm_work *w, struct hrd_lane_record *rec, const struct hrp_segment *seg, uint64_t n)
 {
     uint32_t i = w->raw + (uint32_t)(n - seg->first_n);
     const struct hrp_raw_row *raw = &w->bat->batch->raw[i];
@@ -129,7 +115,7 @@ static int aside_raw(struct work *w, struct hrd_lane_record *rec, const struct h
     return put_aside(w, rec, &w->bat->raw_asides[i], &q);
 }
 
-static int quarantine_whole(struct work *w)
+static int quarantine_whole(struct cm_work *w)
 {
     const struct hrd_batch_msg *bat = w->bat;
     const char *id = bat->schema_id == 0 ? "headrace.unregistered" : "headrace.unreadable";
@@ -169,7 +155,7 @@ static uint32_t first_finding(const struct hrd_batch_msg *bat, uint64_t row)
 }
 
 /* Those of rows [from, to), which are fresh; raw rows are counted from n_rows on. */
-static int count_findings(struct work *w, uint64_t from, uint64_t to)
+static int count_findings(struct cm_work *w, uint64_t from, uint64_t to)
 {
     const struct hrd_batch_msg *bat = w->bat;
     int r = 0;
@@ -185,7 +171,7 @@ static int count_findings(struct work *w, uint64_t from, uint64_t to)
 /* ---- segments ---- */
 
 /* Fresh rows from..to of the batch, but those set aside, are selected. */
-static int select_rows(struct work *w, const struct hrp_segment *seg, struct hrd_lane_record *rec, const struct hrd_range *fresh)
+static int select_rows(struct cm_work *w, const struct hrp_segment *seg, struct hrd_lane_record *rec, const struct hrd_range *fresh)
 {
     uint64_t at = w->row + (fresh->from - seg->first_n), end = w->row + (fresh->to - seg->first_n);
     const struct hrd_batch_msg *bat = w->bat;
@@ -206,7 +192,7 @@ static int select_rows(struct work *w, const struct hrp_segment *seg, struct hrd
     return r == 0 ? hrd_ranges_add(&w->cm->selection, at, end) : r;
 }
 
-static int take_rows(struct work *w, const struct hrp_segment *seg, struct hrd_lane_record *rec, const struct hrd_ranges *fresh)
+static int take_rows(struct cm_work *w, const struct hrp_segment *seg, struct hrd_lane_record *rec, const struct hrd_ranges *fresh)
 {
     int r = 0;
 
@@ -215,7 +201,7 @@ static int take_rows(struct work *w, const struct hrp_segment *seg, struct hrd_l
     return r;
 }
 
-static int take_raw(struct work *w, const struct hrp_segment *seg, struct hrd_lane_record *rec, const struct hrd_ranges *fresh)
+static int take_raw(struct cm_work *w, const struct hrp_segment *seg, struct hrd_lane_record *rec, const struct hrd_ranges *fresh)
 {
     int r = 0;
 
@@ -229,7 +215,7 @@ static int take_raw(struct work *w, const struct hrp_segment *seg, struct hrd_la
     return r;
 }
 
-static void take_whole(struct work *w, const struct hrp_segment *seg, struct hrd_lane_record *rec, const struct hrd_ranges *fresh)
+static void take_whole(struct cm_work *w, const struct hrp_segment *seg, struct hrd_lane_record *rec, const struct hrd_ranges *fresh)
 {
     if (fresh->n != 0 && w->bat->quarantined == 0) {
         w->whole_lane = seg->lane;
@@ -239,7 +225,7 @@ static void take_whole(struct work *w, const struct hrp_segment *seg, struct hrd
     w->bat->quarantined += hrd_ranges_count(fresh);
 }
 
-static void take_drop(struct work *w, const struct hrp_segment *seg, struct hrd_lane_record *rec, const struct hrd_ranges *fresh)
+static void take_drop(struct cm_work *w, const struct hrp_segment *seg, struct hrd_lane_record *rec, const struct hrd_ranges *fresh)
 {
     uint64_t n = hrd_ranges_count(fresh);
 
@@ -249,7 +235,7 @@ static void take_drop(struct work *w, const struct hrp_segment *seg, struct hrd_
 
 #ifdef HRP_FAULTS
 /* What TRIM_IN_WORKER found fresh when the batch arrived; positions count all numbers of the batch. */
-static int planted(const struct work *w, const struct hrp_segment *seg, struct hrd_ranges *fresh)
+static int planted(const struct cm_work *w, const struct hrp_segment *seg, struct hrd_ranges *fresh)
 {
     uint64_t from = w->position, to = w->position + seg->count;
     int r = 0;
@@ -287,7 +273,7 @@ void cm_plant_trim(struct hrd_committer *cm, struct hrd_batch_msg *bat)
 }
 #endif
 
-static int take_segment(struct work *w, const struct hrp_segment *seg)
+static int take_segment(struct cm_work *w, const struct hrp_segment *seg)
 {
     struct hrd_ranges *fresh = &w->cm->fresh;
     struct hrd_lane_record *rec;
@@ -317,7 +303,7 @@ static int take_segment(struct work *w, const struct hrp_segment *seg)
 
 /* ---- the block ---- */
 
-static void event_times(const struct work *w, struct hrd_block_head *b)
+static void event_times(const struct cm_work *w, struct hrd_block_head *b)
 {
     const struct hrd_ranges *sel = &w->cm->selection;
     const int64_t *t = w->bat->batch->event_time_ns;
@@ -331,7 +317,7 @@ static void event_times(const struct work *w, struct hrd_block_head *b)
         }
 }
 
-static int fill_head(const struct work *w, uint64_t n_rows)
+static int fill_head(const struct cm_work *w, uint64_t n_rows)
 {
     const struct hrd_ranges *sel = &w->cm->selection;
     const struct hrp_batch_head *h = &w->bat->head;
@@ -356,7 +342,7 @@ static int fill_head(const struct work *w, uint64_t n_rows)
     return 0;
 }
 
-static void count_block(struct work *w, uint64_t index_bytes)
+static void count_block(struct cm_work *w, uint64_t index_bytes)
 {
     struct hrd_stream_record *rec = &w->stream->rec;
     const struct hrd_block_head *b = &w->bat->block;
@@ -375,7 +361,7 @@ static void count_block(struct work *w, uint64_t index_bytes)
         rec->newest_event_ns = b->max_event_time_ns;
 }
 
-static int put_block(struct work *w)
+int cm_put_block(struct cm_work *w)
 {
     uint64_t n_rows = hrd_ranges_count(&w->cm->selection);
     struct hrd_group *g = &w->cm->group;
@@ -411,7 +397,7 @@ static void clear_answer(struct hrd_batch_msg *bat)
     bat->error = 0;
 }
 
-static int error_of(const struct work *w)
+static int error_of(const struct cm_work *w)
 {
     if (w->bat->quarantined == 0)
         return 0;
@@ -422,7 +408,7 @@ static int error_of(const struct work *w)
     return w->bat->schema_id == 0 ? HR_ESCHEMA : HR_ECORRUPT;
 }
 
-static int take_all(struct work *w)
+static int take_all(struct cm_work *w)
 {
     int r = 0;
 
@@ -430,7 +416,7 @@ static int take_all(struct work *w)
     for (uint32_t i = 0; r == 0 && i < w->bat->head.n_segments; i++)
         r = take_segment(w, &w->bat->head.segments[i]);
     if (r == 0)
-        r = w->whole ? quarantine_whole(w) : put_block(w);
+        r = w->whole ? quarantine_whole(w) : cm_put_block(w);
     if (w->bat->accepted + w->bat->quarantined != 0 || w->stream->causes_dirty)
         cm_stream_touch(w->cm, w->stream);
     w->bat->error = error_of(w);
@@ -439,7 +425,7 @@ static int take_all(struct work *w)
 
 int cm_decide_batch(struct hrd_committer *cm, struct hrd_batch_msg *bat, int64_t now_wall_ns)
 {
-    struct work w = {.cm = cm, .bat = bat, .now_wall_ns = now_wall_ns};
+    struct cm_work w = {.cm = cm, .bat = bat, .now_wall_ns = now_wall_ns};
     int r;
 
     clear_answer(bat);
@@ -449,6 +435,8 @@ int cm_decide_batch(struct hrd_committer *cm, struct hrd_batch_msg *bat, int64_t
         park(bat, HR_ECORRUPT);
         return 0;
     }
+    if (bat->replay != NULL)
+        return cm_take_replay(&w);
     w.whole = bat->batch == NULL;
     if (!w.whole && hrd_incarnation_expired(w.inc)) {
         r = hrd_findings_refuse(bat, "headrace.expired", EXPIRED);

@@ -31,8 +31,27 @@ struct hrd_committer {
     struct hrd_counters counters;
     struct hrp_buf value;           /* scratch */
     struct hrd_ranges fresh, selection;
+    bool has_replay;                /* in the group being decided */
 };
 
+struct cm_work {
+    struct hrd_committer *cm;
+    struct hrd_batch_msg *bat;
+    struct hrd_incarnation *inc;
+    struct cm_stream *stream;
+    int64_t now_wall_ns;
+    bool whole;             /* set aside as one record */
+    uint32_t row, raw;      /* typed and raw rows in the segments so far */
+    uint32_t aside;         /* the next of bat->asides */
+    uint32_t whole_lane;    /* identity of the first fresh row of a batch set aside whole */
+    uint64_t whole_n;
+    uint64_t position;      /* numbers in the segments so far */
+};
+
+/* committer_batch.c: the selected rows as a block, which is counted; none: nothing. */
+int cm_put_block(struct cm_work *w);
+/* committer_replay.c: rows of the quarantine (bat->replay). An error concerns the whole group. */
+int cm_take_replay(struct cm_work *w);
 /* committer_batch.c: 0, also when the batch was refused by itself; an error concerns the whole group. */
 int cm_decide_batch(struct hrd_committer *cm, struct hrd_batch_msg *bat, int64_t now_wall_ns);
 #ifdef HRP_FAULTS

@@ -315,7 +315,8 @@ static void say_listening(const struct daemon *d, const char *host)
 static int start_doors(struct daemon *d, struct hr_error *err)
 {
     struct hrd_api_cfg api = {
-        .host = d->api_host, .hosts = d->hosts, .log = d->log, .registry = d->registry, .keeper = d->keeper, .sinks = d->sinks};
+        .host = d->api_host, .hosts = d->hosts, .log = d->log, .registry = d->registry, .keeper = d->keeper, .sinks = d->sinks,
+        .committer = hrd_committer_inbox(d->committer_thread)};
     char host[64];
     uint16_t port;
     int r = cut_hosts(d, err);

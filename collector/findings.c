@@ -153,7 +153,7 @@ static uint8_t graver(uint8_t a, uint8_t b)
     return a == HRD_ACTION_DROP || b == HRD_ACTION_DROP ? HRD_ACTION_DROP : HRD_ACTION_FLAG;
 }
 
-static uint8_t action_of(const struct hrd_policy *policy, const char *rule_id)
+uint8_t hrd_findings_action(const struct hrd_policy *policy, const char *rule_id)
 {
     enum hrd_kind kind = hrd_kind_of(rule_id);
 
@@ -166,7 +166,7 @@ static int judge_row(struct judge *j, uint32_t row, const struct hrp_violation *
     int r = 0;
 
     for (uint32_t i = 0; i < n; i++)
-        action = graver(action, action_of(j->policy, v[i].site->rule_id));
+        action = graver(action, hrd_findings_action(j->policy, v[i].site->rule_id));
     for (uint32_t i = 0; r == 0 && i < n; i++)
         r = count(j, row, v[i].site, action);
     if (r != 0)
@@ -255,7 +255,7 @@ static int judge_raw(struct judge *j, uint32_t i, const struct hrp_site *cause)
         site = *cause;
     else
         site.n_field = path_of(bat->batch->schema, bat->batch->raw[i].reason, path, &site.message);
-    *aside = (struct hrd_aside){.row = i, .action = action_of(j->policy, site.rule_id), .violations_at = (uint32_t)bat->aside_bytes.n};
+    *aside = (struct hrd_aside){.row = i, .action = hrd_findings_action(j->policy, site.rule_id), .violations_at = (uint32_t)bat->aside_bytes.n};
     hrp_violations_put(&bat->aside_bytes, &v, 1);
     aside->n_violations = (uint32_t)(bat->aside_bytes.n - aside->violations_at);
     snprintf(aside->reason, sizeof aside->reason, "%s", bat->batch->raw[i].reason);

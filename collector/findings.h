@@ -14,6 +14,8 @@ int hrd_findings_judge(struct hrd_batch_msg *bat, const struct hrp_rules *rules,
 /* Set every row of an open batch aside by one cause ("headrace.expired"), whatever was found before. HR_ENOMEM, HR_ELIMIT. */
 int hrd_findings_refuse(struct hrd_batch_msg *bat, const char *rule_id, const char *message);
 void hrd_findings_forget(struct hrd_batch_msg *bat); /* what judge has filled */
+/* What the policy has for a finding by its rule id; what can't be read or has expired is always set aside. */
+uint8_t hrd_findings_action(const struct hrd_policy *policy, const char *rule_id);
 /* A violation that is no rule's, as stored bytes: "headrace.unreadable" and its sentence. */
 void hrd_violation_put(struct hrp_buf *out, const char *rule_id, const char *message);
 #endif

@@ -333,3 +333,22 @@ void hrd_keeper_stop(struct hrd_keeper *k)
     uv_thread_join(&k->thread);
     keeper_free(k);
 }
+
+/* ---- what workers hand over ---- */
+
+static void profiles_msg_free(struct hrd_msg *msg)
+{
+    hrd_profile_set_free(((struct hrd_profiles_msg *)msg)->set);
+    hrp_free(msg);
+}
+
+struct hrd_msg *hrd_profiles_msg_new(struct hrd_profile_set *set)
+{
+    struct hrd_msg *msg = hrd_msg_new(HRD_MSG_PROFILES, sizeof(struct hrd_profiles_msg), profiles_msg_free);
+
+    if (msg == NULL)
+        return NULL;
+    ((struct hrd_profiles_msg *)msg)->set = set;
+    msg->n_bytes = set->n_bytes;
+    return msg;
+}

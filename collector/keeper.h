@@ -26,6 +26,8 @@ struct hrd_profiles_msg {
     struct hrd_msg msg;
     struct hrd_profile_set *set;       /* owned; the receiver may take it and leave NULL */
 };
+/* Takes the set; NULL: no memory, and it stays the caller's. */
+struct hrd_msg *hrd_profiles_msg_new(struct hrd_profile_set *set);
 /* Takes HRD_MSG_PROFILES (a worker's set, owned) and HRD_MSG_QUERY (of the API). */
 struct hrd_mailbox *hrd_keeper_inbox(struct hrd_keeper *keeper);
 /* What is newer than the store: asked by the API, which reads the stored profiles itself (a reader thread's work, not the

@@ -76,6 +76,7 @@ static void batch_free(struct hrd_msg *msg)
     hrp_buf_fini(&bat->aside_bytes);
     hrd_ranges_fini(&bat->flagged);
     hrp_free(bat->findings);
+    hrp_free(bat->replay);
     hrd_causes_fini(&bat->causes);
     hrd_block_head_fini(&bat->block);
 #ifdef HRP_FAULTS

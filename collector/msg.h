@@ -95,6 +95,7 @@ struct hrd_batch_msg {
     uint32_t n_findings;
     struct hrd_causes causes;    /* of the findings; their counts are not used */
     uint64_t frame_bytes;        /* what it takes of the session's window */
+    uint64_t *replay;            /* [head.n_rows] numbers of the quarantined rows that these are; owned; NULL: rows of a session */
     /* answer */
     uint8_t code;                /* enum hrd_batch_code */
     int error;                   /* HR_E* behind RETRY, PARK, or rows set aside */

@@ -41,12 +41,6 @@ struct hrd_conn_msg *hrd_conn_msg_new(void)
 
 static void plain_free(struct hrd_msg *msg) { hrp_free(msg); }
 
-static void profiles_msg_free(struct hrd_msg *msg)
-{
-    hrd_profile_set_free(((struct hrd_profiles_msg *)msg)->set);
-    hrp_free(msg);
-}
-
 /* ---- to the committer ---- */
 
 static bool has_answer(const struct hrd_msg *msg)
@@ -128,22 +122,20 @@ static void add_profile(struct hrd_worker *wrk, const struct hrd_batch_msg *bat)
 
 static void hand_over(struct hrd_worker *wrk)
 {
-    struct hrd_profiles_msg *pm;
     struct hrd_msg *msg;
 
     wrk->handed_over_ns = worker_mono_ns();
     if (wrk->profiles == NULL)
         return;
-    msg = hrd_msg_new(HRD_MSG_PROFILES, sizeof *pm, profiles_msg_free);
+    msg = hrd_profiles_msg_new(wrk->profiles);
     if (msg != NULL) {
-        pm = (struct hrd_profiles_msg *)msg;
-        pm->set = wrk->profiles;
-        msg->n_bytes = wrk->profiles->n_bytes;
+        struct hrd_profiles_msg *pm = (struct hrd_profiles_msg *)msg;
+
         if (hrd_mailbox_send(wrk->cfg.keeper, &msg) == 0) {
             wrk->profiles = NULL;
             return;
         }
-        pm->set = NULL;
+        pm->set = NULL; /* it stays ours, for the next time */
         hrd_msg_free(msg);
     }
     if (wrk->profiles->n_bytes > LOST_PROFILE_BYTES) {

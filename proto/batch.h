@@ -63,6 +63,8 @@ bool hrp_builder_full(const struct hrp_builder *b);       /* worth sealing now: 
 int hrp_builder_view(struct hrp_builder *b, const struct hrp_batch **ret);
 /* Adds flags to a row of the builder, by its index among the typed rows. HR_EINVAL: no such row. */
 int hrp_builder_mark(struct hrp_builder *b, uint32_t row, uint32_t flags);
+/* Empties the builder without a batch; memory is kept. */
+void hrp_builder_clear(struct hrp_builder *b);
 /* Append the finished batch to out and empty the builder (memory is kept). On HR_ENOMEM nothing is lost: call again. */
 int hrp_builder_seal(struct hrp_builder *b, const struct hrp_id *incarnation, uint64_t batch_id, uint32_t type_id, struct hrp_buf *out);
 

@@ -181,7 +181,7 @@ static int put_fields(struct hrp_builder *b)
 
 /* ---- sealing ---- */
 
-static void empty(struct hrp_builder *b)
+void hrp_builder_clear(struct hrp_builder *b)
 {
     struct hrp_buf *bufs[] = {&b->times, &b->weights, &b->flags, &b->segments, &b->raw, &b->raw_bytes};
 
@@ -232,6 +232,6 @@ int hrp_builder_seal(struct hrp_builder *b, const struct hrp_id *incarnation, ui
         out->err = 0;
         return HR_ENOMEM;
     }
-    empty(b);
+    hrp_builder_clear(b);
     return 0;
 }
