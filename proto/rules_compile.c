@@ -247,29 +247,35 @@ static int part(struct compile *c, const struct hrp_node *node, const struct hrp
     if (fr->ignore == HRP_IGNORE_ALWAYS)
         return 0;
     push_rule(c, number, name);
-    r = values(c, node, f, fr, fr->ignore == HRP_IGNORE_IF_ZERO_VALUE, zero_of(f));
+    r = values(c, node, f, fr, fr->ignore == HRP_IGNORE_IF_ZERO_VALUE && f->msg == NULL, zero_of(f)); /* a message that is there is not zero */
     c->n_rule = n_rule;
     return r;
 }
 
-static int size_check(struct compile *c, const struct hrp_node *node, const struct hrp_field_rules *fr, const char *least, const char *most,
-                      const char *id, const char *least_text, const char *most_text, bool skip_empty)
+struct size_rule { /* of a list or a map */
+    const char *name, *id, *before, *after; /* what its message has before and after the number */
+    bool most;
+};
+static const struct size_rule map_sizes[] = {{"min_pairs", "map.min_pairs", "map must be at least ", " entries", false},
+                                             {"max_pairs", "map.max_pairs", "map must be at most ", " entries", true}};
+static const struct size_rule list_sizes[] = {{"min_items", "repeated.min_items", "must contain at least ", " item(s)", false},
+                                              {"max_items", "repeated.max_items", "must contain no more than ", " item(s)", true}};
+
+static int size_checks(struct compile *c, const struct hrp_node *node, const struct hrp_field_rules *fr, const struct size_rule sizes[2], bool skip_empty)
 {
-    const struct hrp_rule *rules[] = {hrp_rule_find(fr, least), hrp_rule_find(fr, most)};
-    const char *const texts[] = {least_text, most_text};
-
-    for (int i = 0; i < 2; i++) {
+    for (const struct size_rule *s = sizes; s < sizes + 2; s++) {
+        const struct hrp_rule *rule = hrp_rule_find(fr, s->name);
         struct rule_check *ck;
+        uint64_t n;
 
-        if (rules[i] == NULL)
+        if (rule == NULL)
             continue;
-        ck = hrp_rules_add(c, node, CHECK_SIZE, TEST_RANGE, hrp_rules_text(c, "%s.%s", id, rules[i]->def->name),
-                           hrp_rules_text(c, "%s%llu%s", texts[i], (unsigned long long)rules[i]->values[0].u, i == 0 ? least_text + strlen(least_text) + 1 : most_text + strlen(most_text) + 1),
-                           rules[i]->def);
+        n = rule->values[0].u;
+        ck = hrp_rules_add(c, node, CHECK_SIZE, TEST_RANGE, s->id, hrp_rules_text(c, "%s%llu%s", s->before, (unsigned long long)n, s->after), rule->def);
         if (ck == NULL)
             return hrp_rules_err(c);
-        ck->lo.u = i == 0 ? rules[i]->values[0].u : 0;
-        ck->hi.u = i == 0 ? UINT64_MAX : rules[i]->values[0].u;
+        ck->lo.u = s->most ? 0 : n;
+        ck->hi.u = s->most ? n : UINT64_MAX;
         ck->skip_zero = skip_empty;
     }
     return 0;
@@ -288,7 +294,7 @@ static int map_field(struct compile *c, const struct hrp_node *node, const struc
     e->key_type = (uint8_t)key->d->type;
     e->value_type = value->pb_type;
     push_type(c, HRP_RULES_MAP);
-    r = size_check(c, node, fr, "min_pairs", "max_pairs", "map", "map must be at least \0 entries", "map must be at most \0 entries", skip);
+    r = size_checks(c, node, fr, map_sizes, skip);
     e->subscripted = true;
     c->for_key = true;
     if (r == 0)
@@ -306,7 +312,7 @@ static int list_field(struct compile *c, const struct hrp_node *node, const stru
     int r;
 
     push_type(c, HRP_RULES_REPEATED);
-    r = size_check(c, node, fr, "min_items", "max_items", "repeated", "must contain at least \0 item(s)", "must contain no more than \0 item(s)", skip);
+    r = size_checks(c, node, fr, list_sizes, skip);
     if (r == 0 && unique != NULL && unique->values[0].i != 0) {
         if (f->msg != NULL)
             return hr_error_set(c->err, HR_ESCHEMA, "%s: %s: repeated.unique on a list of messages can't be checked", f->msg->sym->file->name,

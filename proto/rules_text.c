@@ -30,29 +30,27 @@ const char *hrp_rules_text(struct compile *c, const char *fmt, ...)
 
 /* ---- numbers ---- */
 
-/* The shortest digits that read back as v, without an exponent. */
+/* The shortest digits that read back as v, without an exponent: zeros stand where digits say nothing. */
 static void put_double(struct hrp_buf *out, double v)
 {
-    char text[400];
-    int digits = 1;
+    char text[40], digits[20];
+    int n = 0, exponent;
 
     if (isnan(v) || isinf(v)) {
         hrp_put_fmt(out, "%s", isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity");
         return;
     }
     do
-        snprintf(text, sizeof text, "%.*e", digits - 1, v);
-    while (strtod(text, NULL) != v && ++digits <= 17);
-    {
-        int exponent = atoi(strchr(text, 'e') + 1), decimals = digits - 1 - exponent;
-
-        if (decimals >= 0) {
-            snprintf(text, sizeof text, "%.*f", decimals, v);
-            hrp_put_fmt(out, "%s", text);
-            return;
-        }
-    }
-    hrp_put_fmt(out, "%.0f", v);
+        snprintf(text, sizeof text, "%.*e", n, v);
+    while (strtod(text, NULL) != v && ++n < 17);
+    exponent = atoi(strchr(text, 'e') + 1);
+    n = 0;
+    for (const char *p = text; *p != 'e'; p++)
+        if (*p >= '0' && *p <= '9')
+            digits[n++] = *p;
+    hrp_put_fmt(out, "%s", text[0] == '-' ? "-" : "");
+    for (int i = exponent < 0 ? exponent : 0; i < n || i <= exponent; i++) /* digits[i] is worth 10^(exponent - i) */
+        hrp_put_fmt(out, "%s%c", i == exponent + 1 ? "." : "", i >= 0 && i < n ? digits[i] : '0');
 }
 
 /* ---- times ---- */
@@ -114,6 +112,31 @@ static void put_hex(struct hrp_buf *out, const uint8_t *p, size_t n)
         hrp_put_fmt(out, "%02x", p[i]);
 }
 
+static size_t char_size(uint8_t first) { return first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4; }
+
+/* Bytes as text; what is none is U+FFFD. */
+static void put_text(struct hrp_buf *out, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0, size; i < n; i += size) {
+        size = char_size(p[i]);
+        if (size <= n - i && hrp_utf8_valid(p + i, size)) {
+            hrp_put_bytes(out, p + i, size);
+        } else {
+            hrp_put_fmt(out, "\xef\xbf\xbd");
+            size = 1;
+        }
+    }
+}
+
+static void put_paths(struct hrp_buf *out, const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (p[i] == ',')
+            hrp_put_fmt(out, ", ");
+        else
+            hrp_put_bytes(out, p + i, 1);
+}
+
 static void put_one(struct hrp_buf *out, const struct hrp_rule_def *def, const union hrp_rule_value *v, bool in_list)
 {
     switch (def->pb_type) {
@@ -134,14 +157,14 @@ static void put_one(struct hrp_buf *out, const struct hrp_rule_def *def, const u
         if (!in_list)
             put_hex(out, v->s.p, v->s.n);
         else
-            hrp_put_bytes(out, v->s.p, v->s.n);
+            put_text(out, v->s.p, v->s.n);
         break;
     case PB(STRING):
         hrp_put_bytes(out, v->s.p, v->s.n);
         break;
     case PB(MESSAGE):
         if (def->type == HRP_RULES_FIELD_MASK)
-            hrp_put_bytes(out, v->s.p, v->s.n);
+            put_paths(out, v->s.p, v->s.n);
         else if (def->type == HRP_RULES_TIMESTAMP && strcmp(def->name, "within") != 0)
             put_timestamp(out, v);
         else
@@ -151,16 +174,6 @@ static void put_one(struct hrp_buf *out, const struct hrp_rule_def *def, const u
         hrp_put_fmt(out, "%lld", (long long)v->i);
         break;
     }
-}
-
-/* A message is text: what is not UTF-8 in it (bytes in a list) is replaced. */
-static void only_text(struct hrp_buf *b)
-{
-    if (b->err != 0 || hrp_utf8_valid(b->p, b->n))
-        return;
-    for (size_t i = 0; i < b->n; i++)
-        if (b->p[i] >= 0x80)
-            b->p[i] = '?';
 }
 
 const char *hrp_rules_value_text(struct compile *c, const struct hrp_rule_def *def, const union hrp_rule_value *v, uint32_t n, bool list)
@@ -177,7 +190,6 @@ const char *hrp_rules_value_text(struct compile *c, const struct hrp_rule_def *d
     }
     if (list)
         hrp_put_fmt(&b, "]");
-    only_text(&b);
     for (size_t i = 0; b.err == 0 && i < b.n; i++)
         if (b.p[i] == '\0') /* the message is a C string */
             b.p[i] = '?';

@@ -2,6 +2,7 @@
  * (validate.proto, the standard rules' `id` and `message`). */
 #include "rules_impl.h"
 #include "formats.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,6 +84,19 @@ static void close_integers(struct rule_check *ck, enum family fam)
     }
 }
 
+/* No number compares with NaN: one bound of it refuses nothing but NaN. */
+static void forget_nan(struct rule_check *ck)
+{
+    if (ck->has_lo && isnan(ck->lo.f)) {
+        ck->lo.f = -INFINITY;
+        ck->lo_open = false;
+    }
+    if (ck->has_hi && isnan(ck->hi.f)) {
+        ck->hi.f = INFINITY;
+        ck->hi_open = false;
+    }
+}
+
 static void set_bounds(struct rule_check *ck, enum family fam, const struct hrp_rule *lo, const struct hrp_rule *hi)
 {
     ck->has_lo = lo != NULL;
@@ -98,7 +112,9 @@ static void set_bounds(struct rule_check *ck, enum family fam, const struct hrp_
         ck->lo.u = lo->values[0].u;
     if (hi != NULL)
         ck->hi.u = hi->values[0].u;
-    if (fam != FLOATING)
+    if (fam == FLOATING)
+        forget_nan(ck);
+    else
         close_integers(ck, fam);
 }
 
@@ -112,6 +128,8 @@ static int bounds(struct typed *t, enum family fam, uint8_t kind)
 
     if (lo == NULL && hi == NULL)
         return 0;
+    if (fam == FLOATING && lo != NULL && hi != NULL && (isnan(lo->values[0].f) || isnan(hi->values[0].f)))
+        return 0; /* neither in order nor flipped: protovalidate's two expressions both pass */
     at_least = lo == NULL ? "" : say(t, gt != NULL ? "greater than " : "greater than or equal to ", lo, "", false);
     at_most = hi == NULL ? "" : say(t, lt != NULL ? "less than " : "less than or equal to ", hi, "", false);
     if (at_least == NULL || at_most == NULL)
