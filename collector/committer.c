@@ -146,7 +146,7 @@ static int decide_offer(struct hrd_committer *cm, struct hrd_offer_msg *off)
     if (r == HR_ELIMIT)
         r = stage_stream(cm, HRD_STREAM_INVALID, &off->stream_id);
     else if (r == 0 && off->schema != NULL)
-        full = r = hrd_registry_stage_schema(cm->reg, off->schema, off->stream_id, &cm->group, &off->schema_id, &off->known);
+        full = r = hrd_registry_stage_schema(cm->reg, off->schema, off->stream_id, NULL, &cm->group, &off->schema_id, &off->known);
     if (full == HR_ELIMIT) {
         snprintf(off->reason, sizeof off->reason, "%s: no room for another stream or schema", off->stream);
         off->schema_id = 0;

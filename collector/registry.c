@@ -1,5 +1,5 @@
-/* What is learned is staged first: a slot's `staged` schema, and ids above `published`. Publishing moves the borders under the
- * lock, so a reader sees a stream or schema only when the write that holds it is durable. */
+/* Streams and schemas in memory, and how they are read. What is staged (registry_stage.c) lies above `published`, or beside what is
+ * published; publishing moves the borders under the lock, so a reader sees a change only when the write that holds it is durable. */
 #include "registry_impl.h"
 #include "alloc.h"
 #include "re2.h"
@@ -64,7 +64,7 @@ int reg_reserve_schemas(struct hrd_registry *reg, uint32_t n)
     return schemas != NULL || n == 0 ? 0 : HR_ENOMEM;
 }
 
-static uint32_t find_stream(const struct hrd_registry *reg, const char *name, uint32_t n)
+uint32_t reg_find_stream(const struct hrd_registry *reg, const char *name, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         if (reg->streams[i].name != NULL && strcmp(reg->streams[i].name, name) == 0)
@@ -72,42 +72,12 @@ static uint32_t find_stream(const struct hrd_registry *reg, const char *name, ui
     return 0;
 }
 
-static uint32_t find_schema(const struct hrd_registry *reg, const uint8_t fingerprint[16], uint32_t n)
+uint32_t reg_find_schema(const struct hrd_registry *reg, const uint8_t fingerprint[16], uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++)
         if (memcmp(reg->schemas[i].fingerprint, fingerprint, 16) == 0)
             return i + 1;
     return 0;
-}
-
-/* The newest schema of a stream is the one with the greatest id. */
-static void set_newest(struct hrd_registry *reg, uint32_t schema_id)
-{
-    const struct reg_schema *s = &reg->schemas[schema_id - 1];
-
-    if (s->schema == NULL || s->stream_id == 0 || s->stream_id > reg->n_streams)
-        return;
-    if (reg->streams[s->stream_id - 1].schema_id < schema_id)
-        reg->streams[s->stream_id - 1].schema_id = schema_id;
-}
-
-void reg_publish_all(struct hrd_registry *reg)
-{
-    pthread_mutex_lock(&reg->lock);
-    for (uint32_t i = 0; i < reg->n_schemas; i++) {
-        struct reg_schema *s = &reg->schemas[i];
-
-        if (s->staged != NULL) {
-            hrp_schema_unref(s->schema);
-            s->schema = s->staged;
-            s->staged = NULL;
-        }
-        set_newest(reg, i + 1);
-    }
-    reg->published_streams = reg->n_streams;
-    reg->published_schemas = reg->n_schemas;
-    reg->staged = false;
-    pthread_mutex_unlock(&reg->lock);
 }
 
 int hrd_registry_open(struct hrd_log *log, struct hrd_registry **ret, struct hr_error *err)
@@ -118,6 +88,8 @@ int hrd_registry_open(struct hrd_log *log, struct hrd_registry **ret, struct hr_
     if (reg == NULL)
         return hr_error_set(err, HR_ENOMEM, "streams and schemas: %s", hr_strerror(HR_ENOMEM));
     reg->log = log;
+    reg->global = reg_settings_default;
+    atomic_init(&reg->n_settings, 1);
     pthread_mutex_init(&reg->lock, NULL);
     r = hrd_registry_reload(reg, err);
     if (r != 0)
@@ -184,7 +156,7 @@ int hrd_registry_stream_by_name(struct hrd_registry *reg, const char *name, stru
     int r;
 
     pthread_mutex_lock(&reg->lock);
-    r = info(reg, find_stream(reg, name, reg->published_streams), ret);
+    r = info(reg, reg_find_stream(reg, name, reg->published_streams), ret);
     pthread_mutex_unlock(&reg->lock);
     return r;
 }
@@ -205,7 +177,7 @@ int hrd_registry_by_fingerprint(struct hrd_registry *reg, const uint8_t fingerpr
     uint32_t id;
 
     pthread_mutex_lock(&reg->lock);
-    id = find_schema(reg, fingerprint, reg->published_schemas);
+    id = reg_find_schema(reg, fingerprint, reg->published_schemas);
     if (id != 0) {
         *ret_schema_id = id;
         *ret_stream_id = reg->schemas[id - 1].stream_id;
@@ -269,114 +241,4 @@ uint32_t hrd_registry_damaged(struct hrd_registry *reg)
     n = reg->damaged;
     pthread_mutex_unlock(&reg->lock);
     return n;
-}
-
-/* ---- learning ---- */
-
-int hrd_registry_stage_stream(struct hrd_registry *reg, const char *name, struct hrd_group *g, uint32_t *ret_stream_id)
-{
-    struct hrd_stream_record rec = {.stream_id = find_stream(reg, name, reg->n_streams)};
-    struct hrp_buf scratch = HRP_BUF_INIT;
-    char *copy;
-
-    if (rec.stream_id != 0) {
-        *ret_stream_id = rec.stream_id;
-        return 0;
-    }
-    /* One above the limit, so that there is always a place for rows of offers without one. */
-    if (reg->n_streams >= REG_MAX_IDS && strcmp(name, HRD_STREAM_INVALID) != 0)
-        return HR_ELIMIT;
-    if (reg_reserve_streams(reg, reg->n_streams + 1) != 0 || (copy = hrp_strdup(name)) == NULL)
-        return HR_ENOMEM;
-    reg->staged = true;
-    reg->streams[reg->n_streams++] = (struct reg_stream){.name = copy};
-    rec.stream_id = *ret_stream_id = reg->n_streams;
-    hrd_stream_record_put(g, name, &rec, &scratch);
-    hrp_buf_fini(&scratch);
-    return g->err;
-}
-
-static void put_schema(struct hrd_group *g, uint32_t schema_id, const struct reg_schema *s)
-{
-    struct hrp_buf key = HRP_BUF_INIT, value = HRP_BUF_INIT;
-    size_t n;
-    const uint8_t *set = hrp_schema_bytes(s->staged, &n);
-
-    hrp_put_u8(&key, 'i');
-    hrp_put_u32be(&key, schema_id);
-    hrp_put_u8(&value, REG_FORMAT);
-    hrp_put_varint(&value, s->stream_id);
-    hrp_put_bytes(&value, s->fingerprint, 16);
-    hrp_put_lenbytes(&value, set, n);
-    if (value.err == 0)
-        hrp_put_u32(&value, hrp_check32(value.p, value.n));
-    if (key.err != 0 || value.err != 0) {
-        g->err = HR_ENOMEM;
-    } else {
-        hrd_group_put(g, HRD_CF_SCHEMAS, key.p, key.n, value.p, value.n);
-        hrp_buf_clear(&value);
-        hrp_put_u8(&value, 'f');
-        hrp_put_bytes(&value, s->fingerprint, 16);
-        hrd_group_put(g, HRD_CF_SCHEMAS, value.p, value.n, key.p + 1, 4);
-    }
-    hrp_buf_fini(&key);
-    hrp_buf_fini(&value);
-}
-
-int hrd_registry_stage_schema(struct hrd_registry *reg, struct hrp_schema *schema, uint32_t stream_id, struct hrd_group *g,
-                              uint32_t *ret_schema_id, bool *ret_known)
-{
-    uint32_t id = find_schema(reg, hrp_schema_fingerprint(schema), reg->n_schemas);
-    struct reg_schema *s;
-
-    *ret_known = id != 0 && (reg->schemas[id - 1].schema != NULL || reg->schemas[id - 1].staged != NULL);
-    if (*ret_known) {
-        *ret_schema_id = id;
-        return 0;
-    }
-    if (id == 0 && reg->n_schemas >= REG_MAX_IDS)
-        return HR_ELIMIT;
-    if (id == 0 && reg_reserve_schemas(reg, reg->n_schemas + 1) != 0)
-        return HR_ENOMEM;
-    if (id == 0)
-        id = ++reg->n_schemas;
-    s = &reg->schemas[id - 1];
-    memcpy(s->fingerprint, hrp_schema_fingerprint(schema), 16);
-    pthread_mutex_lock(&reg->lock); /* a damaged one's slot is published already */
-    s->stream_id = stream_id;
-    pthread_mutex_unlock(&reg->lock);
-    s->staged = hrp_schema_ref(schema);
-    reg->staged = true;
-    put_schema(g, id, s);
-    *ret_schema_id = id;
-    return g->err;
-}
-
-void hrd_registry_publish(struct hrd_registry *reg)
-{
-    if (reg->staged)
-        reg_publish_all(reg);
-}
-
-void hrd_registry_rollback(struct hrd_registry *reg)
-{
-    pthread_mutex_lock(&reg->lock);
-    while (reg->n_streams > reg->published_streams) {
-        struct reg_stream *s = &reg->streams[--reg->n_streams];
-
-        hrp_free(s->name);
-        *s = (struct reg_stream){.name = NULL};
-    }
-    for (uint32_t i = 0; i < reg->n_schemas; i++) {
-        hrp_schema_unref(reg->schemas[i].staged);
-        reg->schemas[i].staged = NULL;
-    }
-    while (reg->n_schemas > reg->published_schemas) {
-        struct reg_schema *s = &reg->schemas[--reg->n_schemas];
-
-        hrp_schema_unref(s->schema);
-        *s = (struct reg_schema){.stream_id = 0};
-    }
-    reg->staged = false;
-    pthread_mutex_unlock(&reg->lock);
 }

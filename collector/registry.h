@@ -54,6 +54,8 @@ struct hrd_settings {
     bool own_compat, own_mode, own_policy; /* set for this stream itself */
 };
 int hrd_registry_settings(struct hrd_registry *reg, uint32_t stream_id, struct hrd_settings *ret);
+/* Grows with each change that was published, never 0: who keeps settings looks whether theirs are still those. Any thread, no lock. */
+uint64_t hrd_registry_changes(struct hrd_registry *reg);
 /* May this schema be the stream's next version, by mode and compatibility (against versions that are not deleted)? reason: the
  * sentence of the verdict. pushed: by an operator, so a locked registry takes it. Any thread; the committer checks that *ret_newest
  * (schema id) is the newest still. 0, HR_ESCHEMA. */
@@ -62,8 +64,23 @@ int hrd_registry_admit(struct hrd_registry *reg, uint32_t stream_id, struct hrp_
 
 /* ---- learning; the committer's thread. What is staged is seen by hrd_registry_stage_* only, until publish ---- */
 int hrd_registry_stage_stream(struct hrd_registry *reg, const char *name, struct hrd_group *g, uint32_t *ret_stream_id);
-int hrd_registry_stage_schema(struct hrd_registry *reg, struct hrp_schema *schema, uint32_t stream_id, struct hrd_group *g,
-                              uint32_t *ret_schema_id, bool *ret_known);
+/* Where a schema came from; NULL: learnt at connect, at no known time. What is there already and pushed now is pushed from then on,
+ * and not deleted any more, under its old id and version. */
+struct hrd_origin {
+    bool pushed;
+    int64_t now_ns;
+};
+int hrd_registry_stage_schema(struct hrd_registry *reg, struct hrp_schema *schema, uint32_t stream_id, const struct hrd_origin *from,
+                              struct hrd_group *g, uint32_t *ret_schema_id, bool *ret_known);
+int hrd_registry_stage_delete(struct hrd_registry *reg, uint32_t schema_id, struct hrd_group *g); /* HR_ENOENT; fine when it is */
+struct hrd_settings_change {
+    bool compat, mode;               /* which of `to` are meant */
+    unsigned kinds;                  /* a bit for each kind of the policy that is */
+    bool unset;                      /* back to the global ones; of these, to the default. kinds: all of the policy */
+    struct hrd_settings to;
+};
+/* stream_id 0: the global ones. HR_ENOENT: no such stream. */
+int hrd_registry_stage_settings(struct hrd_registry *reg, uint32_t stream_id, const struct hrd_settings_change *c, struct hrd_group *g);
 void hrd_registry_publish(struct hrd_registry *reg);   /* the group is durable */
 void hrd_registry_rollback(struct hrd_registry *reg);  /* it failed; its outcome is read back by reload */
 int hrd_registry_reload(struct hrd_registry *reg, struct hr_error *err); /* after the store was reopened: adds what it lacks */

@@ -228,7 +228,7 @@ static void learn(struct session_kit *k, struct hrd_offer_msg *off)
     hrd_group_init(&g);
     MUST(hrd_registry_stage_stream(k->registry, off->stream, &g, &off->stream_id) == 0);
     if (off->schema != NULL)
-        MUST(hrd_registry_stage_schema(k->registry, off->schema, off->stream_id, &g, &off->schema_id, &off->known) == 0);
+        MUST(hrd_registry_stage_schema(k->registry, off->schema, off->stream_id, NULL, &g, &off->schema_id, &off->known) == 0);
     MUST(k->log->ops->commit(k->log, &g) == 0);
     hrd_registry_publish(k->registry);
     hrd_group_fini(&g);

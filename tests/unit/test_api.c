@@ -112,7 +112,7 @@ static void learn(struct fixture *f)
 
     hrd_group_init(&g);
     assert_int_equal(hrd_registry_stage_stream(f->registry, "Flight", &g, &f->stream_id), 0);
-    assert_int_equal(hrd_registry_stage_schema(f->registry, f->schema, f->stream_id, &g, &f->schema_id, &known), 0);
+    assert_int_equal(hrd_registry_stage_schema(f->registry, f->schema, f->stream_id, NULL, &g, &f->schema_id, &known), 0);
     assert_int_equal(f->log.memory->ops->commit(f->log.memory, &g), 0);
     hrd_registry_publish(f->registry);
     hrd_group_fini(&g);

@@ -83,7 +83,7 @@ static void learn(struct fixture *f, struct hrp_schema *schema, uint32_t *ret_st
     bool known;
 
     assert_int_equal(hrd_registry_stage_stream(f->reg, hrp_schema_name(schema), &f->g, ret_stream), 0);
-    assert_int_equal(hrd_registry_stage_schema(f->reg, schema, *ret_stream, &f->g, ret_schema, &known), 0);
+    assert_int_equal(hrd_registry_stage_schema(f->reg, schema, *ret_stream, NULL, &f->g, ret_schema, &known), 0);
 }
 
 static void learn_now(struct fixture *f, struct hrp_schema *schema, uint32_t *ret_stream, uint32_t *ret_schema)
@@ -155,7 +155,7 @@ static void test_one_group_gives_one_number_to_one_name(void **state)
     assert_int_equal(hrd_registry_stage_stream(f->reg, "Other", &f->g, &c), 0);
     assert_int_equal(a, b);
     assert_int_not_equal(a, c);
-    assert_int_equal(hrd_registry_stage_schema(f->reg, f->flight, a, &f->g, &y, &known), 0);
+    assert_int_equal(hrd_registry_stage_schema(f->reg, f->flight, a, NULL, &f->g, &y, &known), 0);
     assert_true(known);
     assert_int_equal(x, y);
 }
@@ -180,7 +180,7 @@ static void test_all_comes_back_from_the_store(void **state)
     assert_non_null(s);
     assert_memory_equal(hrp_schema_fingerprint(s), hrp_schema_fingerprint(f->order), 16);
     hrp_schema_unref(s);
-    assert_int_equal(hrd_registry_stage_schema(f->reg, newer, order_stream, &f->g, &again, &known), 0);
+    assert_int_equal(hrd_registry_stage_schema(f->reg, newer, order_stream, NULL, &f->g, &again, &known), 0);
     assert_true(known);
     assert_int_equal(again, z);
     assert_int_equal(f->g.n_puts, 0);
@@ -296,7 +296,7 @@ static void test_a_failed_allocation_leaves_nothing_staged_behind(void **state)
         hrp_alloc_fail_at(n);
         r = hrd_registry_stage_stream(f->reg, "Flight", &f->g, &stream);
         if (r == 0)
-            r = hrd_registry_stage_schema(f->reg, f->flight, stream, &f->g, &schema, &known);
+            r = hrd_registry_stage_schema(f->reg, f->flight, stream, NULL, &f->g, &schema, &known);
         hrp_alloc_fail_at(0);
         assert_true(r == 0 || r == HR_ENOMEM);
         if (r != 0)
@@ -321,10 +321,10 @@ static void test_versions_are_counted_per_stream(void **state)
 
     assert_int_equal(hrd_registry_stage_stream(f->reg, "shop.Order", &f->g, &orders), 0);
     assert_int_equal(hrd_registry_stage_stream(f->reg, hrp_schema_name(f->flight), &f->g, &flights), 0);
-    assert_int_equal(hrd_registry_stage_schema(f->reg, f->order, orders, &f->g, &id, &known), 0);
+    assert_int_equal(hrd_registry_stage_schema(f->reg, f->order, orders, NULL, &f->g, &id, &known), 0);
     assert_int_equal(hrd_registry_version_of(f->reg, id, &v), HR_ENOENT);
-    assert_int_equal(hrd_registry_stage_schema(f->reg, f->flight, flights, &f->g, &id, &known), 0);
-    assert_int_equal(hrd_registry_stage_schema(f->reg, newer, orders, &f->g, &id, &known), 0);
+    assert_int_equal(hrd_registry_stage_schema(f->reg, f->flight, flights, NULL, &f->g, &id, &known), 0);
+    assert_int_equal(hrd_registry_stage_schema(f->reg, newer, orders, NULL, &f->g, &id, &known), 0);
     assert_int_equal(hrd_registry_versions(f->reg, orders, &list, &n), HR_ENOENT);
     hrd_registry_publish(f->reg);
     assert_int_equal(hrd_registry_versions(f->reg, orders, &list, &n), 0);
@@ -343,6 +343,181 @@ static void test_versions_are_counted_per_stream(void **state)
     hrp_schema_unref(newer);
 }
 
+static struct hrd_version version_of(struct fixture *f, uint32_t schema_id)
+{
+    struct hrd_version v = {0};
+
+    assert_int_equal(hrd_registry_version_of(f->reg, schema_id, &v), 0);
+    return v;
+}
+
+static uint32_t add_order(struct fixture *f, unsigned n_fields, bool pushed)
+{
+    struct hrd_origin from = {.pushed = pushed, .now_ns = 1000 + n_fields};
+    struct hrp_schema *s = order(n_fields);
+    uint32_t stream, id;
+    bool known;
+
+    assert_int_equal(hrd_registry_stage_stream(f->reg, "shop.Order", &f->g, &stream), 0);
+    assert_int_equal(hrd_registry_stage_schema(f->reg, s, stream, &from, &f->g, &id, &known), 0);
+    commit(f);
+    hrd_registry_publish(f->reg);
+    hrp_schema_unref(s);
+    return id;
+}
+
+static void reopen(struct fixture *f)
+{
+    hrd_registry_free(f->reg);
+    open_registry(f);
+}
+
+static void test_a_deleted_version_keeps_its_number_and_comes_back_when_it_is_pushed(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t one = add_order(f, 1, false), two = add_order(f, 2, false), three;
+    struct hrd_stream_info info;
+
+    assert_int_equal(hrd_registry_stage_delete(f->reg, two, &f->g), 0);
+    hrd_registry_rollback(f->reg);
+    hrd_group_clear(&f->g);
+    assert_false(version_of(f, two).deleted);
+    assert_int_equal(hrd_registry_stage_delete(f->reg, two, &f->g), 0);
+    assert_false(version_of(f, two).deleted); /* not before it is durable */
+    commit(f);
+    hrd_registry_publish(f->reg);
+    for (int again = 0; again < 2; again++) {
+        assert_true(version_of(f, two).deleted);
+        assert_int_equal(hrd_registry_stream_by_name(f->reg, "shop.Order", &info), 0);
+        assert_int_equal(info.schema_id, one);
+        reopen(f);
+    }
+    three = add_order(f, 3, true);
+    assert_int_equal(version_of(f, three).version, 3);
+    assert_true(version_of(f, three).pushed);
+    assert_int_equal(version_of(f, three).registered_ns, 1003);
+    assert_int_equal(add_order(f, 2, false), two); /* learnt again: it stays deleted */
+    assert_true(version_of(f, two).deleted);
+    assert_int_equal(add_order(f, 2, true), two);
+    reopen(f);
+    assert_false(version_of(f, two).deleted);
+    assert_true(version_of(f, two).pushed);
+    assert_int_equal(version_of(f, two).version, 2);
+    assert_int_equal(hrd_registry_stage_delete(f->reg, 99, &f->g), HR_ENOENT);
+}
+
+/* The newest one's bytes are damaged: its number is not given to the next. */
+static void test_the_number_of_a_damaged_version_is_not_given_again(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t two;
+    uint8_t key[5] = {'i'};
+
+    add_order(f, 1, false);
+    two = add_order(f, 2, false);
+    key[4] = (uint8_t)two;
+    hrd_group_put(&f->g, HRD_CF_SCHEMAS, key, sizeof key, "\x02\x01garbage", 9);
+    commit(f);
+    reopen(f);
+    assert_int_equal(hrd_registry_damaged(f->reg), 1);
+    assert_int_equal(version_of(f, add_order(f, 3, false)).version, 3);
+    assert_int_equal(add_order(f, 2, false), two);
+    assert_int_equal(version_of(f, two).version, 2);
+}
+
+/* The record as it was before versions were stored. */
+static void put_old(struct fixture *f, uint32_t id, uint32_t stream, struct hrp_schema *s)
+{
+    struct hrp_buf key = HRP_BUF_INIT, value = HRP_BUF_INIT;
+    const uint8_t *set;
+    size_t n;
+
+    set = hrp_schema_bytes(s, &n);
+    hrp_put_u8(&key, 'i');
+    hrp_put_u32be(&key, id);
+    hrp_put_u8(&value, 1);
+    hrp_put_varint(&value, stream);
+    hrp_put_bytes(&value, hrp_schema_fingerprint(s), 16);
+    hrp_put_lenbytes(&value, set, n);
+    hrp_put_u32(&value, hrp_check32(value.p, value.n));
+    hrd_group_put(&f->g, HRD_CF_SCHEMAS, key.p, key.n, value.p, value.n);
+    hrp_buf_clear(&value);
+    hrp_put_u8(&value, 'f');
+    hrp_put_bytes(&value, hrp_schema_fingerprint(s), 16);
+    hrd_group_put(&f->g, HRD_CF_SCHEMAS, value.p, value.n, key.p + 1, 4);
+    hrp_buf_fini(&key);
+    hrp_buf_fini(&value);
+}
+
+static void test_schemas_of_older_stores_are_numbered_in_order(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t one = add_order(f, 1, false), two = add_order(f, 2, false), three;
+    struct hrd_stream_info info;
+    struct hrp_schema *s[] = {order(1), order(2)};
+
+    assert_int_equal(hrd_registry_stream_by_name(f->reg, "shop.Order", &info), 0);
+    put_old(f, one, info.stream_id, s[0]);
+    put_old(f, two, info.stream_id, s[1]);
+    commit(f);
+    reopen(f);
+    assert_int_equal(version_of(f, one).version, 1);
+    assert_int_equal(version_of(f, two).version, 2);
+    assert_false(version_of(f, two).pushed || version_of(f, two).deleted);
+    three = add_order(f, 3, false);
+    reopen(f);
+    assert_int_equal(version_of(f, three).version, 3);
+    hrp_schema_unref(s[0]);
+    hrp_schema_unref(s[1]);
+}
+
+static void set(struct fixture *f, uint32_t stream_id, const struct hrd_settings_change *c)
+{
+    uint64_t before = hrd_registry_changes(f->reg);
+
+    assert_int_equal(hrd_registry_stage_settings(f->reg, stream_id, c, &f->g), 0);
+    assert_int_equal(hrd_registry_changes(f->reg), before);
+    commit(f);
+    hrd_registry_publish(f->reg);
+    assert_true(hrd_registry_changes(f->reg) > before);
+}
+
+static void test_settings_are_the_streams_own_or_the_global_ones(void **state)
+{
+    struct fixture *f = *state;
+    struct hrd_settings_change c = {.mode = true, .to = {.mode = HRD_MODE_LOCKED}}, rule = {.kinds = 1u << HRD_KIND_RULE};
+    struct hrd_settings s;
+    uint32_t stream = version_of(f, add_order(f, 1, false)).stream_id;
+
+    assert_int_equal(hrd_registry_settings(f->reg, stream, &s), 0);
+    assert_int_equal(s.compat, HRP_COMPAT_BACKWARD_TRANSITIVE);
+    assert_memory_equal(&s.policy, &hrd_policy_default, sizeof s.policy);
+    set(f, 0, &c);
+    rule.to.policy.action[HRD_KIND_RULE] = HRD_ACTION_DROP;
+    set(f, stream, &rule);
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(hrd_registry_settings(f->reg, stream, &s), 0);
+        assert_int_equal(s.mode, HRD_MODE_LOCKED);
+        assert_false(s.own_mode);
+        assert_true(s.own_policy);
+        assert_int_equal(s.policy.action[HRD_KIND_RULE], HRD_ACTION_DROP);
+        assert_int_equal(s.policy.action[HRD_KIND_UNKNOWN_ENUM], HRD_ACTION_FLAG);
+        assert_int_equal(hrd_registry_settings(f->reg, 0, &s), 0);
+        assert_int_equal(s.policy.action[HRD_KIND_RULE], HRD_ACTION_QUARANTINE);
+        reopen(f);
+    }
+    rule.unset = true;
+    set(f, stream, &rule);
+    assert_int_equal(hrd_registry_settings(f->reg, stream, &s), 0);
+    assert_false(s.own_policy);
+    assert_int_equal(s.policy.action[HRD_KIND_RULE], HRD_ACTION_QUARANTINE);
+    assert_int_equal(hrd_registry_settings(f->reg, stream + 1, &s), HR_ENOENT);
+    assert_int_equal(hrd_registry_stage_settings(f->reg, stream + 1, &c, &f->g), HR_ENOENT);
+    hrd_group_put(&f->g, HRD_CF_SCHEMAS, "g", 1, "\x01nonsense", 9);
+    commit(f);
+    assert_int_equal(hrd_registry_reload(f->reg, NULL), HR_ECORRUPT);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -350,6 +525,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_of_streams),
         T(versions_are_counted_per_stream),
+        T(a_deleted_version_keeps_its_number_and_comes_back_when_it_is_pushed),
+        T(the_number_of_a_damaged_version_is_not_given_again),
+        T(schemas_of_older_stores_are_numbered_in_order),
+        T(settings_are_the_streams_own_or_the_global_ones),
         T(what_is_staged_is_not_seen_before_it_is_published),
         T(one_group_gives_one_number_to_one_name),
         T(all_comes_back_from_the_store),
