@@ -39,6 +39,7 @@ struct check_text {
 struct rule_check {
     uint8_t kind, test;   /* enum check_kind, check_test */
     bool skip_zero;       /* zero, empty: not checked */
+    bool minus_zero;      /* -0 is zero, too: of an element; a field whose value is -0 is present */
     bool lo_open, hi_open, has_lo, has_hi; /* floating point and times */
     bool required;        /* CHECK_MESSAGE_ONEOF: exactly one */
     uint32_t node;        /* whose slots, values or instances */

@@ -354,6 +354,7 @@ static int to_mask(const struct reading *rd, union hrp_rule_value *v)
     struct hrp_reader r = hrp_reader(v->s.p, v->s.n);
     uint8_t *text = take(rd, v->s.n + 1, 1);
     size_t n = 0;
+    bool first = true;
     struct entry e;
     int res;
 
@@ -362,8 +363,9 @@ static int to_mask(const struct reading *rd, union hrp_rule_value *v)
     while ((res = next_entry(rd, &r, &e)) == 1) { /* each path takes a tag and a length, so there is room for its comma */
         if (e.number != 1 || e.p == NULL)
             continue;
-        if (n != 0)
+        if (!first)
             text[n++] = ',';
+        first = false;
         memcpy(text + n, e.p, e.n);
         n += e.n;
     }

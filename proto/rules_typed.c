@@ -24,6 +24,7 @@ static struct rule_check *add(struct typed *t, uint8_t kind, uint8_t test, const
     if (ck != NULL) {
         ck->skip_zero = t->skip_zero;
         ck->zero = t->zero;
+        ck->minus_zero = t->c->field[t->c->n_field - 1].subscripted;
     }
     return ck;
 }

@@ -83,7 +83,7 @@ static bool good_f64(const struct rule_check *ck, double v)
     bool above = !ck->has_lo || (ck->lo_open ? v > ck->lo.f : v >= ck->lo.f);
     bool below = !ck->has_hi || (ck->hi_open ? v < ck->hi.f : v <= ck->hi.f);
 
-    if (ck->skip_zero && v == 0 && !signbit(v))
+    if (ck->skip_zero && v == 0 && (ck->minus_zero || !signbit(v)))
         return true;
     switch (ck->test) {
     case TEST_RANGE:

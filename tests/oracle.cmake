@@ -2,3 +2,22 @@
 add_executable(conformance_executor conformance/executor.c)
 target_link_libraries(conformance_executor PRIVATE hrp hrd_re2)
 set_target_properties(conformance_executor PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
+find_program(NODE node)
+# The validator against npm's @bufbuild/protovalidate. By hand, and again: HEADRACE_SEED=n ctest -R rules_differential
+if(NODE AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/conformance/node_modules)
+    set(pairs 20000)
+    if(HEADRACE_SANITIZE)
+        set(pairs 5000)
+    endif()
+    foreach(run "rules_differential;integration;${pairs}" "rules_differential_long;nightly;500000")
+        list(GET run 0 name)
+        list(GET run 1 label)
+        list(GET run 2 pairs)
+        add_test(NAME ${name} COMMAND ${NODE} ${CMAKE_CURRENT_SOURCE_DIR}/conformance/differential.mjs $<TARGET_FILE:conformance_executor>
+            ${PROJECT_SOURCE_DIR}/proto ${PROTOC} ${CMAKE_CURRENT_BINARY_DIR}/${name} ${pairs})
+        set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 1200)
+    endforeach()
+else()
+    message(STATUS "no node, or no npm ci in tests/conformance: the differential test of rules is left out")
+endif()
