@@ -349,6 +349,7 @@ static int moved(struct hrd_rows *rows, int r)
 }
 
 int hrd_rows_skip(struct hrd_rows *rows) { return moved(rows, hrp_cursor_skip(rows->cursor)); }
+int hrd_rows_wire(struct hrd_rows *rows, struct hrp_buf *out) { return moved(rows, hrp_cursor_wire(rows->cursor, out)); }
 int hrd_rows_data(struct hrd_rows *rows, struct hrp_buf *out) { return moved(rows, hrp_cursor_json(rows->cursor, out)); }
 
 int hrd_rows_json(struct hrd_rows *rows, const char *app, const char *version, struct hrp_buf *out)

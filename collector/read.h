@@ -36,7 +36,7 @@ int hrd_stream_end(struct hrd_log *log, uint32_t stream_id, uint64_t *ret);
 /* Rows of one block, selected ones only, offset >= from. */
 struct hrd_rows;
 int hrd_rows_open(const struct hrd_read_block *blk, uint64_t from_offset, struct hrd_rows **ret);
-/* 1: identity of the next row and its offset, and then exactly one of the three calls below; 0: end. */
+/* 1: identity of the next row and its offset, and then exactly one of the four calls below; 0: end. */
 int hrd_rows_next(struct hrd_rows *rows, struct hrp_row_id *ret_id, uint64_t *ret_offset);
 int hrd_rows_skip(struct hrd_rows *rows);
 /* One event as the API, tail, export and the file sink show it, without the newline:
@@ -44,5 +44,6 @@ int hrd_rows_skip(struct hrd_rows *rows);
  * weight and flags only when they are not 1 and 0. app and version as given (may be ""). */
 int hrd_rows_json(struct hrd_rows *rows, const char *app, const char *version, struct hrp_buf *out);
 int hrd_rows_data(struct hrd_rows *rows, struct hrp_buf *out);   /* only the data object */
+int hrd_rows_wire(struct hrd_rows *rows, struct hrp_buf *out);   /* in protobuf wire format */
 void hrd_rows_free(struct hrd_rows *rows);
 #endif
