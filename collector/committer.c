@@ -130,31 +130,6 @@ static int decide_announce(struct hrd_committer *cm, const struct hrd_announce_m
     return 0; /* its batches are parked: committer_batch.c */
 }
 
-static int stage_stream(struct hrd_committer *cm, const char *name, uint32_t *ret_stream_id)
-{
-    int r = hrd_registry_stage_stream(cm->reg, name, &cm->group, ret_stream_id);
-
-    return r == 0 ? cm_stream_add(cm, *ret_stream_id, name) : r;
-}
-
-static int decide_offer(struct hrd_committer *cm, struct hrd_offer_msg *off)
-{
-    int r = stage_stream(cm, off->stream, &off->stream_id), full = r;
-
-    off->schema_id = 0;
-    off->known = false;
-    if (r == HR_ELIMIT)
-        r = stage_stream(cm, HRD_STREAM_INVALID, &off->stream_id);
-    else if (r == 0 && off->schema != NULL)
-        full = r = hrd_registry_stage_schema(cm->reg, off->schema, off->stream_id, NULL, &cm->group, &off->schema_id, &off->known);
-    if (full == HR_ELIMIT) {
-        snprintf(off->reason, sizeof off->reason, "%s: no room for another stream or schema", off->stream);
-        off->schema_id = 0;
-        r = r == HR_ELIMIT ? 0 : r;
-    }
-    return r;
-}
-
 /* A position past a limit is left out: its rows are parked for the same reason, so nothing is known of them here. */
 static int decide_report(struct hrd_committer *cm, const struct hrd_report_msg *rep, int64_t now_wall_ns)
 {
@@ -202,7 +177,9 @@ static int decide(struct hrd_committer *cm, struct hrd_msg *msg, int64_t now_wal
     case HRD_MSG_ANNOUNCE:
         return decide_announce(cm, (struct hrd_announce_msg *)msg, now_wall_ns);
     case HRD_MSG_OFFER:
-        return decide_offer(cm, (struct hrd_offer_msg *)msg);
+        return cm_decide_offer(cm, (struct hrd_offer_msg *)msg, now_wall_ns);
+    case HRD_MSG_REGISTER:
+        return cm_decide_register(cm, (struct hrd_register_msg *)msg, now_wall_ns);
     case HRD_MSG_BATCH:
         return cm_decide_batch(cm, (struct hrd_batch_msg *)msg, now_wall_ns);
     case HRD_MSG_REPORT:
@@ -293,6 +270,9 @@ static void answer(struct hrd_committer *cm, struct hrd_msg *msg)
     case HRD_MSG_OFFER:
         msg->type = HRD_MSG_VERDICT;
         cm->counters.schemas_learned += ((struct hrd_offer_msg *)msg)->schema_id != 0 && !((struct hrd_offer_msg *)msg)->known;
+        break;
+    case HRD_MSG_REGISTER:
+        msg->type = HRD_MSG_REGISTERED;
         break;
     case HRD_MSG_BATCH:
         msg->type = HRD_MSG_COMMITTED;

@@ -58,6 +58,10 @@ int cm_decide_batch(struct hrd_committer *cm, struct hrd_batch_msg *bat, int64_t
 void cm_plant_trim(struct hrd_committer *cm, struct hrd_batch_msg *bat); /* HRD_PLANT_TRIM_IN_WORKER */
 #endif
 
+/* committer_register.c: what is learnt, pushed, deleted and set. An error concerns the whole group. */
+int cm_decide_offer(struct hrd_committer *cm, struct hrd_offer_msg *off, int64_t now_wall_ns);
+int cm_decide_register(struct hrd_committer *cm, struct hrd_register_msg *reg, int64_t now_wall_ns);
+
 /* committer_streams.c */
 struct cm_stream *cm_stream(struct hrd_committer *cm, uint32_t stream_id); /* NULL: none */
 int cm_stream_add(struct hrd_committer *cm, uint32_t stream_id, const char *name);

@@ -64,6 +64,17 @@ static void offer_free(struct hrd_msg *msg)
     hrp_free(off);
 }
 
+static void register_free(struct hrd_msg *msg)
+{
+    struct hrd_register_msg *reg = (struct hrd_register_msg *)msg;
+
+    hrp_free(reg->stream);
+    hrp_schema_unref(reg->schema);
+    hrp_free(reg->schema_ids);
+    hrp_free(reg->change);
+    hrp_free(reg);
+}
+
 static void batch_free(struct hrd_msg *msg)
 {
     struct hrd_batch_msg *bat = (struct hrd_batch_msg *)msg;
@@ -115,6 +126,7 @@ static void plain_free(struct hrd_msg *msg) { hrp_free(msg); }
 
 struct hrd_announce_msg *hrd_announce_msg_new(void) { return NEW(HRD_MSG_ANNOUNCE, hrd_announce_msg, announce_free); }
 struct hrd_offer_msg *hrd_offer_msg_new(void) { return NEW(HRD_MSG_OFFER, hrd_offer_msg, offer_free); }
+struct hrd_register_msg *hrd_register_msg_new(void) { return NEW(HRD_MSG_REGISTER, hrd_register_msg, register_free); }
 struct hrd_batch_msg *hrd_batch_msg_new(void) { return NEW(HRD_MSG_BATCH, hrd_batch_msg, batch_free); }
 struct hrd_report_msg *hrd_report_msg_new(void) { return NEW(HRD_MSG_REPORT, hrd_report_msg, report_free); }
 struct hrd_gone_msg *hrd_gone_msg_new(void) { return NEW(HRD_MSG_GONE, hrd_gone_msg, gone_free); }

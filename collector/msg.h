@@ -21,6 +21,8 @@ enum hrd_msg_type {      /* sender > receiver: what changes hands */
     HRD_MSG_GONE,        /* worker > committer: hrd_gone_msg, the session has ended; its last message; no answer */
     HRD_MSG_PUTS,        /* keeper, sink > committer: hrd_puts_msg, a filled group */
     HRD_MSG_PUTS_DONE,   /* committer > keeper, sink: the same, durable */
+    HRD_MSG_REGISTER,    /* API > committer: hrd_register_msg, a schema pushed or deleted, or settings */
+    HRD_MSG_REGISTERED,  /* committer > API: the same, durable, or refused: see error */
     HRD_MSG_STATUS,      /* committer > main: hrd_status_msg, a reference */
     HRD_MSG_COUNTERS,    /* any thread > main: hrd_counters_msg, a copy, about once a second while they change */
     HRD_MSG_PROFILES,    /* worker > keeper: a set of profiles (keeper.c) */
@@ -59,10 +61,31 @@ struct hrd_offer_msg {
     char *stream;                /* owned, a valid name (registry.h) */
     struct hrp_schema *schema;   /* a reference; NULL: refused, only the stream is wanted */
     uint8_t fingerprint[16];
-    char reason[256];            /* why refused; "" */
+    uint32_t newest;             /* what it was admitted against (registry.h); 0: nothing, or nobody looked */
+    uint64_t n_changes;
+    char reason[256];            /* why refused; "". Also the answer's, when the committer refuses it */
     /* answer */
     bool known;                  /* another session was faster */
     uint32_t stream_id, schema_id; /* schema_id 0: refused */
+};
+
+enum hrd_register_verb { HRD_REGISTER_PUSH, HRD_REGISTER_DELETE, HRD_REGISTER_SETTINGS };
+struct hrd_settings_change;
+struct hrd_register_msg {
+    struct hrd_msg msg;
+    enum hrd_register_verb verb;
+    char *stream;                /* owned, a valid name; NULL: settings of all. Made by PUSH, and by SETTINGS that are to be kept */
+    struct hrp_schema *schema;   /* PUSH: a reference */
+    uint32_t newest;             /* PUSH: as of an offer */
+    uint64_t n_changes;
+    uint32_t *schema_ids;        /* DELETE: [n_ids]; owned */
+    uint32_t n_ids;
+    struct hrd_settings_change *change; /* SETTINGS; owned */
+    /* answer */
+    int error;                   /* HR_ESCHEMA: refused, reason says why; HR_ENOENT, HR_ELIMIT */
+    char reason[256];
+    uint32_t stream_id, schema_id;
+    bool known;
 };
 
 /* A row that does not go into the block: set aside, or dropped. In row order. */
@@ -144,6 +167,7 @@ struct hrd_counters_msg {
 };
 struct hrd_announce_msg *hrd_announce_msg_new(void);
 struct hrd_offer_msg *hrd_offer_msg_new(void);
+struct hrd_register_msg *hrd_register_msg_new(void);
 struct hrd_batch_msg *hrd_batch_msg_new(void);
 struct hrd_report_msg *hrd_report_msg_new(void);
 struct hrd_gone_msg *hrd_gone_msg_new(void);

@@ -56,14 +56,27 @@ struct hrd_settings {
 int hrd_registry_settings(struct hrd_registry *reg, uint32_t stream_id, struct hrd_settings *ret);
 /* Grows with each change that was published, never 0: who keeps settings looks whether theirs are still those. Any thread, no lock. */
 uint64_t hrd_registry_changes(struct hrd_registry *reg);
-/* May this schema be the stream's next version, by mode and compatibility (against versions that are not deleted)? reason: the
- * sentence of the verdict. pushed: by an operator, so a locked registry takes it. Any thread; the committer checks that *ret_newest
- * (schema id) is the newest still. 0, HR_ESCHEMA. */
-int hrd_registry_admit(struct hrd_registry *reg, uint32_t stream_id, struct hrp_schema *schema, bool pushed, uint32_t *ret_newest,
-                       struct hrp_changes *ret_changes, struct hr_error *err);
+/* May this schema be the stream's next version (stream_id 0: its first), by mode and by compatibility with the versions that are not
+ * deleted? What is known and not deleted always may. pushed: by an operator, so a locked registry takes it. Any thread. */
+enum hrd_admit { HRD_ADMIT_ACCEPTED, HRD_ADMIT_KNOWN, HRD_ADMIT_SEMANTIC, HRD_ADMIT_INCOMPATIBLE, HRD_ADMIT_MODE /* or deleted */ };
+struct hrd_admission {
+    enum hrd_admit verdict;
+    uint32_t known_id, known_version; /* the same schema is there, also a deleted one; 0: it is not */
+    uint32_t newest;                 /* schema id that it was compared with; 0: none */
+    uint64_t n_changes;              /* hrd_registry_changes at that time */
+    struct hrp_changes changes;      /* from the newest version, or from the one that it breaks */
+    uint32_t against;                /* that version; 0: none */
+};
+/* 0; HR_ESCHEMA: no, and err is the sentence for whoever offered it; HR_ENOMEM, HR_ELIMIT. ret is to be ended in any case. */
+int hrd_registry_admit(struct hrd_registry *reg, uint32_t stream_id, struct hrp_schema *schema, bool pushed, struct hrd_admission *ret,
+                       struct hr_error *err);
+void hrd_admission_fini(struct hrd_admission *adm);
 
 /* ---- learning; the committer's thread. What is staged is seen by hrd_registry_stage_* only, until publish ---- */
 int hrd_registry_stage_stream(struct hrd_registry *reg, const char *name, struct hrd_group *g, uint32_t *ret_stream_id);
+/* Once more, against what is staged, unless nothing has changed since newest and n_changes were true. */
+int hrd_registry_stage_admit(struct hrd_registry *reg, uint32_t stream_id, struct hrp_schema *schema, bool pushed, uint32_t newest,
+                             uint64_t n_changes, struct hr_error *err);
 /* Where a schema came from; NULL: learnt at connect, at no known time. What is there already and pushed now is pushed from then on,
  * and not deleted any more, under its old id and version. */
 struct hrd_origin {

@@ -2,6 +2,7 @@
  * The committer takes them like batches from a session: it is asked to load the incarnation first, and told when we are done. */
 #include "replay.h"
 #include "alloc.h"
+#include "ask.h"
 #include "findings.h"
 #include "keeper.h"
 #include "mailbox.h"
@@ -12,7 +13,6 @@
 
 #define CHUNK_ROWS 4096u
 #define CHUNK_BYTES (4u << 20)
-#define PATIENCE_MS 30000u
 
 struct record {
     uint64_t number;
@@ -156,58 +156,6 @@ static int judge(struct replay *rep)
 
 /* ---- moving ---- */
 
-struct waiter { /* a loop of our own, to wait for one answer */
-    uv_loop_t loop;
-    struct hrd_mailbox inbox;
-    uv_timer_t patience;
-    struct hrd_batch_msg *answer;
-};
-
-static void on_answer(void *owner)
-{
-    struct waiter *w = owner;
-    struct hrd_msgs mail = hrd_mailbox_take(&w->inbox);
-    struct hrd_msg *msg;
-
-    while ((msg = hrd_msgs_take(&mail)) != NULL) {
-        if (w->answer == NULL && msg->type == HRD_MSG_COMMITTED)
-            w->answer = (struct hrd_batch_msg *)msg;
-        else
-            hrd_msg_free(msg);
-    }
-    if (w->answer != NULL)
-        uv_stop(&w->loop);
-}
-
-static void on_patience(uv_timer_t *timer) { uv_stop(timer->loop); }
-
-static int waiter_open(struct waiter **ret)
-{
-    struct waiter *w = hrp_calloc(1, sizeof *w);
-
-    if (w == NULL || uv_loop_init(&w->loop) != 0) {
-        hrp_free(w);
-        return HR_ENOMEM;
-    }
-    if (hrd_mailbox_open(&w->inbox, &w->loop, 0, on_answer, w) != 0) {
-        uv_loop_close(&w->loop);
-        hrp_free(w);
-        return HR_ENOMEM;
-    }
-    uv_timer_init(&w->loop, &w->patience);
-    *ret = w;
-    return 0;
-}
-
-static void waiter_free(struct waiter *w)
-{
-    uv_close((uv_handle_t *)&w->patience, NULL);
-    hrd_mailbox_close(&w->inbox);
-    uv_run(&w->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&w->loop);
-    hrp_free(w);
-}
-
 /* Takes msg; it is never refused as full, since it counts for nothing. */
 static int hand_over(struct hrd_mailbox *to, struct hrd_msg *msg)
 {
@@ -270,33 +218,22 @@ static int move_batch(struct replay *rep, struct hrd_batch_msg *bat)
 {
     struct hrp_id incarnation = bat->head.incarnation;
     uint32_t n = bat->head.n_rows;
-    struct waiter *w;
-    int r = waiter_open(&w);
+    struct hrd_msg *msg = &bat->msg;
+    int r = announce(rep, &incarnation);
 
-    if (r == 0)
-        r = announce(rep, &incarnation);
-    if (r != 0) {
-        hrd_msg_free(&bat->msg);
-        return r;
-    }
-    bat->msg.reply = &w->inbox;
-    r = hand_over(rep->cfg->committer, &bat->msg);
-    say_gone(rep, &incarnation);
     if (r == 0) {
-        uv_timer_start(&w->patience, on_patience, PATIENCE_MS, 0);
-        uv_run(&w->loop, UV_RUN_DEFAULT);
-        if (w->answer == NULL)
-            return HR_ETIMEOUT; /* w stays: the answer may still come to it */
-        if (w->answer->code == HRD_COMMITTED) {
-            rep->ret->admitted += w->answer->accepted;
-            rep->ret->gone += n - w->answer->accepted;
-            profile(rep, w->answer);
-        } else {
-            r = w->answer->error != 0 ? w->answer->error : HR_EAGAIN;
-        }
-        hrd_msg_free(&w->answer->msg);
+        r = hrd_ask(rep->cfg->committer, &msg);
+        say_gone(rep, &incarnation);
     }
-    waiter_free(w);
+    bat = (struct hrd_batch_msg *)msg;
+    if (r == 0 && bat->code == HRD_COMMITTED) {
+        rep->ret->admitted += bat->accepted;
+        rep->ret->gone += n - bat->accepted;
+        profile(rep, bat);
+    } else if (r == 0) {
+        r = bat->error != 0 ? bat->error : HR_EAGAIN;
+    }
+    hrd_msg_free(msg);
     return r;
 }
 
@@ -383,6 +320,7 @@ static int open_target(struct replay *rep, struct hr_error *err)
 {
     struct hrd_registry *reg = rep->cfg->registry;
     struct hrd_stream_info info;
+    struct hrd_settings settings;
     const struct hrp_rules *rules;
     struct hr_error why = {0, ""};
     int r = hrd_registry_stream(reg, rep->what->stream_id, &info);
@@ -398,7 +336,9 @@ static int open_target(struct replay *rep, struct hr_error *err)
     rules = hrd_registry_rules(reg, rep->ret->schema_id, &why);
     if (rules == NULL)
         return hr_error_set(err, why.code, "%s", why.text);
-    r = hrd_trial_new(rep->schema, rules, &hrd_policy_default, &rep->trial);
+    r = hrd_registry_settings(reg, info.stream_id, &settings);
+    if (r == 0)
+        r = hrd_trial_new(rep->schema, rules, &settings.policy, &rep->trial);
     return r == 0 ? 0 : hr_error_set(err, r, "%s", hr_strerror(r));
 }
 

@@ -104,9 +104,9 @@ static size_t decoded_bytes(const struct hrp_batch *batch)
 }
 
 /* Takes bat: to the committer, or back with RETRY when there is no memory to decode it now. */
-static void ingest(struct hrd_session *ses, struct hrd_batch_msg *bat, const struct ses_type *t)
+static void ingest(struct hrd_session *ses, struct hrd_batch_msg *bat, struct ses_type *t)
 {
-    struct hrd_ingest_type type = {.schema = t->schema, .rules = t->rules, .policy = &hrd_policy_default};
+    struct hrd_ingest_type type = {.schema = t->schema, .rules = t->rules, .policy = ses_policy(ses, t)};
 
     if (t->refused)
         type.refusal = t->reason != NULL ? t->reason : "its schema was refused";

@@ -2,6 +2,7 @@
 #ifndef HRD_SESSION_IMPL_H
 #define HRD_SESSION_IMPL_H
 #include "counters.h"
+#include "policy.h"
 #include "session.h"
 #include "wire.pb-c.h"
 
@@ -18,6 +19,8 @@ struct ses_type {
     bool refused;
     char *reason;                /* of a refusal; NULL: none was noted */
     uint32_t offer_bytes;        /* of the offer under way */
+    struct hrd_policy policy;    /* of its stream */
+    uint64_t policy_of;          /* hrd_registry_changes when it was read; 0: not yet */
 };
 struct ses_inc {
     struct hrp_id id;
@@ -60,6 +63,8 @@ void ses_on_verdict(struct hrd_session *ses, const struct hrd_offer_msg *off);
 /* The incarnation of these n bytes, announced on this connection; NULL: the session has failed. */
 struct ses_inc *ses_inc(struct hrd_session *ses, const char *frame, const uint8_t *id, size_t n);
 struct ses_type *ses_type(const struct ses_inc *inc, uint32_t type_id); /* NULL: never offered */
+/* What becomes of its rows that break something: its stream's policy, read again when some setting has changed. */
+const struct hrd_policy *ses_policy(struct hrd_session *ses, struct ses_type *t);
 void ses_incs_fini(struct hrd_session *ses);
 
 /* session_batch.c: batches, reports and their answers */

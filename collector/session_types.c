@@ -203,6 +203,18 @@ static void verdict(struct hrd_session *ses, const struct hrp_id *incarnation, c
     ses_say(ses, HRP_FRAME_VERDICT, &m.base);
 }
 
+const struct hrd_policy *ses_policy(struct hrd_session *ses, struct ses_type *t)
+{
+    uint64_t now = hrd_registry_changes(ses->cfg->registry);
+    struct hrd_settings settings;
+
+    if (t->policy_of == now)
+        return &t->policy;
+    t->policy = hrd_registry_settings(ses->cfg->registry, t->stream_id, &settings) == 0 ? settings.policy : hrd_policy_default;
+    t->policy_of = now;
+    return &t->policy;
+}
+
 /* One offer, as it is looked at. */
 struct offer {
     const Headrace__Wire__SchemaOffer *m;
@@ -210,6 +222,8 @@ struct offer {
     struct ses_type *type;        /* that of refused offers gets their schema */
     const char *stream;           /* the offered one, or that of offers without a valid name */
     struct hrp_schema *schema;    /* a reference to hand over; NULL: refused */
+    uint32_t newest;              /* what it was admitted against */
+    uint64_t n_changes;
     char reason[256];
 };
 
@@ -239,6 +253,8 @@ static void submit_offer(struct hrd_session *ses, struct offer *o)
     off->incarnation = o->inc->id;
     off->type_id = o->type->type_id;
     off->schema = o->schema;
+    off->newest = o->newest;
+    off->n_changes = o->n_changes;
     memcpy(off->fingerprint, o->m->fingerprint.data, sizeof off->fingerprint);
     snprintf(off->reason, sizeof off->reason, "%s", o->reason);
     off->msg.n_bytes = sizeof *off + o->m->descriptor_set.len;
@@ -269,10 +285,12 @@ static bool known(struct hrd_session *ses, struct offer *o)
 {
     struct hrd_registry *reg = ses->cfg->registry;
     struct hrd_stream_info info;
+    struct hrd_version v;
     uint32_t schema_id, stream_id;
 
     if (hrd_registry_by_fingerprint(reg, o->m->fingerprint.data, &schema_id, &stream_id) != 0 ||
-        hrd_registry_stream(reg, stream_id, &info) != 0 || strcmp(info.name, o->stream) != 0)
+        hrd_registry_stream(reg, stream_id, &info) != 0 || strcmp(info.name, o->stream) != 0 ||
+        hrd_registry_version_of(reg, schema_id, &v) != 0 || v.deleted) /* a deleted one is refused by name, as others are */
         return false;
     o->type->schema = hrd_registry_schema(reg, schema_id);
     if (o->type->schema == NULL) /* damaged in the store: it can be learned again */
@@ -285,6 +303,27 @@ static bool known(struct hrd_session *ses, struct offer *o)
     verdict(ses, &o->inc->id, o->type,
             o->type->refused ? HEADRACE__WIRE__SCHEMA_VERDICT__CODE__REFUSED : HEADRACE__WIRE__SCHEMA_VERDICT__CODE__KNOWN);
     return true;
+}
+
+/* 0, or HR_ENOMEM: by the mode of its stream, and by what it changes. */
+static int admit(struct hrd_session *ses, struct offer *o)
+{
+    struct hr_error err = {0, ""};
+    struct hrd_stream_info info;
+    struct hrd_admission adm;
+    int r;
+
+    if (hrd_registry_stream_by_name(ses->cfg->registry, o->stream, &info) != 0)
+        info.stream_id = 0;
+    r = hrd_registry_admit(ses->cfg->registry, info.stream_id, o->schema, false, &adm, &err);
+    o->newest = adm.newest;
+    o->n_changes = adm.n_changes;
+    hrd_admission_fini(&adm);
+    if (r == HR_ENOMEM)
+        return r;
+    if (r != 0)
+        refuse(o, "%.255s", err.text);
+    return 0;
 }
 
 /* 0, or HR_ENOMEM; whatever else is wrong with the set is a refusal with its place. */
@@ -305,6 +344,8 @@ static int open_schema(struct hrd_session *ses, struct offer *o)
         refuse(o, "%.255s", err.text);
     else if (memcmp(hrp_schema_fingerprint(o->schema), o->m->fingerprint.data, 16) != 0)
         refuse(o, "%s: the fingerprint is not that of its descriptor set", o->stream);
+    else
+        return admit(ses, o);
     return 0;
 }
 
@@ -403,6 +444,8 @@ void ses_on_verdict(struct hrd_session *ses, const struct hrd_offer_msg *off)
     } else {
         t->refused = true;
         t->reason = hrp_strdup(off->reason);
+        if (t->schema == NULL && off->schema != NULL) /* refused by the committer */
+            t->schema = hrp_schema_ref(off->schema);
     }
     ses->counters->schemas_refused += t->refused;
     verdict(ses, &inc->id, t,
