@@ -440,8 +440,14 @@ int cm_decide_batch(struct hrd_committer *cm, struct hrd_batch_msg *bat, int64_t
     w.whole = bat->batch == NULL;
     if (!w.whole && hrd_incarnation_expired(w.inc)) {
         r = hrd_findings_refuse(bat, "headrace.expired", EXPIRED);
-        if (r != 0)
+        if (r == HR_ELIMIT) { /* its rows unfold to more than may be kept one by one */
+            hrp_batch_free(bat->batch);
+            bat->batch = NULL;
+            snprintf(bat->reason, sizeof bat->reason, "%s", EXPIRED);
+            w.whole = true;
+        } else if (r != 0) {
             return r;
+        }
     }
     r = check_segments(&w);
     if (r == HR_ELIMIT) {

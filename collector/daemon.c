@@ -6,6 +6,7 @@
 #include "keeper.h"
 #include "listener.h"
 #include "notify.h"
+#include "personal.h"
 #include "registry.h"
 #include "slog.h"
 #include "status.h"
@@ -33,6 +34,7 @@ struct daemon {
     uv_timer_t drain;
     struct hrd_log *log;
     struct hrd_registry *registry;
+    struct hrd_personal *personal;
     struct hrd_committer *committer;
     struct hrd_committer_thread *committer_thread;
     struct hrd_keeper *keeper;
@@ -214,6 +216,16 @@ static void raise_fd_limit(void)
     }
 }
 
+static int open_key(struct daemon *d, struct hr_error *err)
+{
+    const char *file = d->cfg->personal_key_file;
+    char path[4096];
+
+    if (file[0] == '\0' && (size_t)snprintf(path, sizeof path, "%s/personal.key", d->cfg->data_dir) >= sizeof path)
+        return hr_error_set(err, HR_EINVAL, "data_dir: too long");
+    return hrd_personal_open(file[0] != '\0' ? file : path, &d->personal, err);
+}
+
 static int start_store(struct daemon *d, struct hr_error *err)
 {
     struct hrd_committer_cfg cfg = {.group_bytes = d->cfg->group,
@@ -232,7 +244,9 @@ static int start_store(struct daemon *d, struct hr_error *err)
     if (damage.files != 0 || damage.wal_bytes != 0)
         hrd_slog(HRD_ERROR, "store_damaged", "files=%llu wal_bytes=%llu what=%s", (unsigned long long)damage.files,
                  (unsigned long long)damage.wal_bytes, damage.text);
-    r = hrd_registry_open(d->log, &d->registry, err);
+    r = open_key(d, err);
+    if (r == 0)
+        r = hrd_registry_open(d->log, &d->registry, err);
     if (r == 0)
         r = hrd_committer_open(d->log, d->registry, &cfg, wall_ns(), &d->committer, err);
     if (r == 0) {
@@ -275,6 +289,7 @@ static int start_workers(struct daemon *d, struct hr_error *err)
 
     d->session = hrd_session_cfg_default;
     d->session.registry = d->registry;
+    d->session.personal = d->personal;
     d->session.generation = d->log->generation;
     d->session.window_bytes = d->cfg->window;
     while (r == 0 && d->n_workers < n) {
@@ -413,6 +428,7 @@ static void close_all(struct daemon *d)
         hrd_registry_free(d->registry);
     if (d->log != NULL)
         d->log->ops->close(d->log);
+    hrd_personal_free(d->personal);
     hrd_status_unref(d->status);
     hrp_free(d->hosts_text);
 }

@@ -1,12 +1,16 @@
 /* One walk over the rows that have something: violations come by row, marks are in the flags, so the two are merged.
  *
  * The row's action is the gravest that the policy has for any of its kinds: quarantine before drop before flag. A flagged row
- * stays in its columns; one that is set aside leaves them as the bytes it had, with all that was found. */
+ * stays in its columns; one that is set aside leaves them as the bytes it had, with all that was found. The bytes come last
+ * (hrd_findings_keep), from the batch as it will be stored: between the two, personal data is taken out of it. */
 #include "findings.h"
 #include "alloc.h"
 #include "schema.h"
 #include <stdio.h>
 #include <string.h>
+
+#define MOST_KEPT (64u << 20)       /* bytes of rows set aside; a batch unfolds to more only when somebody means harm */
+#define MOST_VIOLATIONS (16u << 20) /* bytes of violations; rows after that keep their first one only */
 
 static const struct hrp_site marked_site = {.rule_id = "headrace.marked", .message = "its producer says that it breaks a rule"};
 
@@ -14,8 +18,6 @@ struct judge {
     struct hrd_batch_msg *bat;
     const struct hrd_policy *policy;
     struct hrp_violations found;
-    struct hrp_cursor *cursor;
-    uint32_t at_row;             /* of the cursor */
     uint32_t cap_asides, cap_findings;
     const struct hrp_site *last_site; /* and its cause: neighbours tend to break the same rule */
     uint8_t last_action;
@@ -102,37 +104,21 @@ static void put_reason(const struct hrp_violation *v, char *ret, size_t n)
     hrp_buf_fini(&path);
 }
 
-static int row_bytes(struct judge *j, uint32_t row, struct hrd_aside *aside)
-{
-    struct hrp_buf *out = &j->bat->aside_bytes;
-    int r = 0;
-
-    for (; r == 0 && j->at_row < row; j->at_row++)
-        r = hrp_cursor_skip(j->cursor);
-    aside->at = (uint32_t)out->n;
-    if (r == 0)
-        r = hrp_cursor_wire(j->cursor, out);
-    j->at_row++;
-    aside->n_bytes = (uint32_t)(out->n - aside->at);
-    return r;
-}
-
 static int set_aside(struct judge *j, uint32_t row, uint8_t action, const struct hrp_violation *v, uint32_t n)
 {
     struct hrd_batch_msg *bat = j->bat;
     struct hrd_aside aside = {.row = row, .action = action};
-    int r = action == HRD_ACTION_QUARANTINE ? row_bytes(j, row, &aside) : 0;
 
     aside.violations_at = (uint32_t)bat->aside_bytes.n;
     if (action == HRD_ACTION_QUARANTINE)
-        hrp_violations_put(&bat->aside_bytes, v, n);
+        hrp_violations_put(&bat->aside_bytes, v, bat->aside_bytes.n < MOST_VIOLATIONS ? n : 1);
     aside.n_violations = (uint32_t)(bat->aside_bytes.n - aside.violations_at);
     put_reason(v, aside.reason, sizeof aside.reason);
-    if (r == 0)
-        r = bat->aside_bytes.err;
-    if (r == 0 && bat->aside_bytes.n > UINT32_MAX)
-        r = HR_ELIMIT;
-    if (r == 0 && bat->n_asides == j->cap_asides) {
+    if (bat->aside_bytes.err != 0)
+        return bat->aside_bytes.err;
+    if (bat->aside_bytes.n > MOST_KEPT)
+        return HR_ELIMIT;
+    if (bat->n_asides == j->cap_asides) {
         uint32_t cap = j->cap_asides != 0 ? 2 * j->cap_asides : 16;
         struct hrd_aside *asides = hrp_realloc(bat->asides, cap * sizeof *asides);
 
@@ -141,9 +127,8 @@ static int set_aside(struct judge *j, uint32_t row, uint8_t action, const struct
         bat->asides = asides;
         j->cap_asides = cap;
     }
-    if (r == 0)
-        bat->asides[bat->n_asides++] = aside;
-    return r;
+    bat->asides[bat->n_asides++] = aside;
+    return 0;
 }
 
 static uint8_t graver(uint8_t a, uint8_t b)
@@ -243,6 +228,17 @@ static uint32_t path_of(struct hrp_schema *schema, const char *reason, struct hr
     return n;
 }
 
+/* What its producer says of a row whose type has personal data must not repeat what stood there: our reader's words do not. */
+static const char *discreet(const struct hrp_schema *schema, const char *message)
+{
+    static const char end[] = ", found something else";
+    size_t n = strlen(message), n_end = sizeof end - 1;
+
+    if (schema == NULL || !hrp_schema_secret(schema) || (n >= n_end && strcmp(message + n - n_end, end) == 0))
+        return message;
+    return "not of its type; the producer's words are not kept, for they may repeat personal data";
+}
+
 static int judge_raw(struct judge *j, uint32_t i, const struct hrp_site *cause)
 {
     struct hrd_batch_msg *bat = j->bat;
@@ -251,15 +247,17 @@ static int judge_raw(struct judge *j, uint32_t i, const struct hrp_site *cause)
     struct hrp_site site = {.rule_id = "headrace.untyped", .field = path};
     struct hrp_violation v = {.site = &site};
 
-    if (cause != NULL)
+    if (cause != NULL) {
         site = *cause;
-    else
+    } else {
         site.n_field = path_of(bat->batch->schema, bat->batch->raw[i].reason, path, &site.message);
+        site.message = discreet(bat->batch->schema, site.message);
+    }
     *aside = (struct hrd_aside){.row = i, .action = hrd_findings_action(j->policy, site.rule_id), .violations_at = (uint32_t)bat->aside_bytes.n};
     hrp_violations_put(&bat->aside_bytes, &v, 1);
     aside->n_violations = (uint32_t)(bat->aside_bytes.n - aside->violations_at);
-    snprintf(aside->reason, sizeof aside->reason, "%s", bat->batch->raw[i].reason);
-    if (bat->aside_bytes.err != 0 || bat->aside_bytes.n > UINT32_MAX)
+    put_reason(&v, aside->reason, sizeof aside->reason);
+    if (bat->aside_bytes.err != 0 || bat->aside_bytes.n > MOST_KEPT)
         return bat->aside_bytes.err != 0 ? bat->aside_bytes.err : HR_ELIMIT;
     j->last_site = NULL; /* the site is of this row alone */
     return count(j, bat->head.n_rows + i, &site, aside->action);
@@ -291,12 +289,9 @@ static int judge(struct hrd_batch_msg *bat, const struct hrp_rules *rules, const
     int r = typed && cause == NULL && rules != NULL ? hrp_rules_check(rules, bat->batch, HRD_MOST_VIOLATIONS, &j.found) : 0;
 
     if (r == 0 && typed)
-        r = hrp_cursor_new(bat->batch, &j.cursor);
-    if (r == 0 && typed)
         r = cause != NULL ? refuse_rows(&j, cause) : judge_rows(&j);
     if (r == 0)
         r = judge_all_raw(&j, cause);
-    hrp_cursor_free(j.cursor);
     hrp_violations_fini(&j.found);
     if (r != 0)
         hrd_findings_forget(bat);
@@ -314,6 +309,52 @@ int hrd_findings_refuse(struct hrd_batch_msg *bat, const char *rule_id, const ch
 {
     const struct hrp_site site = {.rule_id = rule_id, .message = message};
 
+    int r;
+
     hrd_findings_forget(bat);
-    return judge(bat, NULL, &hrd_policy_default, &site);
+    r = judge(bat, NULL, &hrd_policy_default, &site);
+    return r == 0 ? hrd_findings_keep(bat) : r;
+}
+
+/* ---- the rows themselves ---- */
+
+static int keep_row(struct hrp_cursor *cursor, uint32_t *at_row, struct hrd_aside *aside, struct hrp_buf *out)
+{
+    int r = 0;
+
+    for (; r == 0 && *at_row < aside->row; ++*at_row)
+        r = hrp_cursor_skip(cursor);
+    aside->at = (uint32_t)out->n;
+    if (r == 0)
+        r = hrp_cursor_wire(cursor, out);
+    ++*at_row;
+    aside->n_bytes = (uint32_t)(out->n - aside->at);
+    return r == 0 && out->n > MOST_KEPT ? HR_ELIMIT : r;
+}
+
+int hrd_findings_keep(struct hrd_batch_msg *bat)
+{
+    struct hrp_cursor *cursor = NULL;
+    uint32_t at_row = 0;
+    int r = 0;
+
+    for (uint32_t i = 0; r == 0 && i < bat->n_asides; i++) {
+        if (bat->asides[i].action != HRD_ACTION_QUARANTINE)
+            continue;
+        if (cursor == NULL)
+            r = hrp_cursor_new(bat->batch, &cursor);
+        if (r == 0)
+            r = keep_row(cursor, &at_row, &bat->asides[i], &bat->aside_bytes);
+    }
+    hrp_cursor_free(cursor);
+    if (r != 0)
+        hrd_findings_forget(bat);
+    return r;
+}
+
+size_t hrd_findings_bytes(const struct hrd_batch_msg *bat)
+{
+    size_t n_raw = bat->raw_asides != NULL ? bat->head.n_raw : 0;
+
+    return bat->aside_bytes.n + (bat->n_asides + n_raw) * sizeof *bat->asides + bat->n_findings * sizeof *bat->findings;
 }

@@ -174,7 +174,7 @@ static int load(struct hrd_reader *r, struct hrd_snapshot *snap)
     schema = hrd_registry_schema(r->registry, head->schema_id);
     if (schema == NULL)
         return HR_ECORRUPT;
-    e = hrp_batch_open(r->bytes.p + used, r->bytes.n - used, schema, &hrp_limits_default, &r->block.batch, NULL);
+    e = hrp_batch_open(r->bytes.p + used, r->bytes.n - used, schema, &hrp_limits_stored, &r->block.batch, NULL);
     hrp_schema_unref(schema);
     return e == 0 || e == HR_ENOMEM ? e : HR_ECORRUPT;
 }

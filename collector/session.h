@@ -16,11 +16,13 @@
 #define HRD_SESSION_H
 #include "msg.h"
 #include "registry.h"
+struct hrd_personal;
 struct hrd_session;
 
 struct hrd_session_cfg {             /* borrowed for the session's life */
     const struct hrp_limits *lim;
     struct hrd_registry *registry;
+    const struct hrd_personal *personal; /* the project's key; NULL: batches of types that need it are set aside, without bytes */
     struct hrp_id generation;        /* of the store */
     bool memory_only;
     const char *server;              /* name and version, for Welcome */

@@ -1,6 +1,7 @@
 /* Batches and reports on their way to the committer, and its answers on their way back. */
 #include "session_impl.h"
 #include "alloc.h"
+#include "findings.h"
 #include "ingest.h"
 #include "producers.h"
 #include <stdio.h>
@@ -106,7 +107,8 @@ static size_t decoded_bytes(const struct hrp_batch *batch)
 /* Takes bat: to the committer, or back with RETRY when there is no memory to decode it now. */
 static void ingest(struct hrd_session *ses, struct hrd_batch_msg *bat, struct ses_type *t)
 {
-    struct hrd_ingest_type type = {.schema = t->schema, .rules = t->rules, .policy = ses_policy(ses, t)};
+    struct hrd_ingest_type type = {.schema = t->schema, .rules = t->rules, .policy = ses_policy(ses, t),
+                                   .personal = ses->cfg->personal};
 
     if (t->refused)
         type.refusal = t->reason != NULL ? t->reason : "its schema was refused";
@@ -122,7 +124,7 @@ static void ingest(struct hrd_session *ses, struct hrd_batch_msg *bat, struct se
     }
     if (bat->batch == NULL)
         ses->counters->batches_undecodable++;
-    bat->msg.n_bytes = bat->n_bytes + bat->aside_bytes.n + bat->n_asides * sizeof *bat->asides + bat->n_findings * sizeof *bat->findings;
+    bat->msg.n_bytes = bat->n_bytes + hrd_findings_bytes(bat);
     if (bat->batch != NULL)
         bat->msg.n_bytes += decoded_bytes(bat->batch);
     ses->in_flight_bytes += bat->frame_bytes;

@@ -54,6 +54,11 @@ int hrp_builder_add(struct hrp_builder *b, uint32_t lane, uint64_t n, int64_t ev
 int hrp_builder_add_raw(struct hrp_builder *b, uint32_t lane, uint64_t n, int64_t event_time_ns, const char *reason,
                         const uint8_t *bytes, size_t n_bytes);
 int hrp_builder_add_drop(struct hrp_builder *b, uint32_t lane, uint64_t first_n, uint64_t count, uint8_t reason);
+/* At the collector: each value of a field whose action is HASH goes through fn, but for empty ones. *ret_p stays fn's, until it
+ * is called again; 0 or HR_E*. Such a batch is made to be stored, so it may hold more than one that travels: 8 times the bytes
+ * (hrp_limits_stored); rows may be that much larger, too. Before the first row. */
+typedef int hrp_replace_fn(void *arg, const struct hrp_node *node, const uint8_t *p, size_t n, const uint8_t **ret_p, size_t *ret_n);
+void hrp_builder_replace(struct hrp_builder *b, hrp_replace_fn *fn, void *arg);
 uint32_t hrp_builder_rows(const struct hrp_builder *b);   /* typed + raw */
 size_t hrp_builder_bytes(const struct hrp_builder *b);    /* wire bytes taken in since the last seal */
 bool hrp_builder_empty(const struct hrp_builder *b);      /* no row, no drop */

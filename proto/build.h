@@ -29,11 +29,12 @@ struct bcol {
     struct bcol *owner;       /* the message that holds the field, also through a oneof; root: NULL */
     struct bcol *oneof;       /* members: their oneof's column */
     enum shape shape;
-    uint8_t wire;             /* enum hrp_wire of one value; WIRE_PERSONAL: dropped or truncated on the way in */
+    uint8_t wire;             /* enum hrp_wire of one value; WIRE_PERSONAL: dropped, truncated or replaced on the way in */
     uint8_t pb_type;
     uint8_t value_bytes;      /* of one value in memory: 8 or 4 (float, length of a string); 0: no values */
     bool is_member, used;     /* used: touched since the last seal */
     bool may_pack;            /* comes as a packed list, too */
+    bool replaced;            /* WIRE_PERSONAL: by b->replace */
     uint32_t truncate_to;     /* WIRE_PERSONAL: 0 drops the field */
     uint32_t row;             /* builder's row mark of the last touch */
     struct bcol_size now, before;
@@ -72,6 +73,9 @@ struct hrp_builder {
     struct hrp_buf body, packed;
     struct hrp_view *view;    /* builder_view.c; made when first asked for */
     struct hr_error *err;     /* of the call under way */
+    hrp_replace_fn *replace;  /* hrp_builder_replace; NULL: no column is replaced */
+    void *replace_arg;
+    unsigned room;            /* how many times a batch that travels it may hold */
 };
 void hrp_view_free(struct hrp_view *view); /* NULL is fine */
 

@@ -13,6 +13,7 @@
 #define MOST_WEIGHT (32u << 20)
 #define MOST_ROWS 65536u
 #define MOST_SEGMENTS 16384u
+#define STORED_ROOM 8u /* hrp_builder_replace: so many times all of that, and readers with hrp_limits_stored */
 
 /* ---- life ---- */
 
@@ -37,6 +38,7 @@ int hrp_builder_new(struct hrp_schema *schema, struct hrp_builder **ret)
 
     if (b == NULL)
         return HR_ENOMEM;
+    b->room = 1;
     if (schema != NULL) {
         b->schema = hrp_schema_ref(schema);
         r = init_columns(b);
@@ -72,6 +74,22 @@ void hrp_builder_free(struct hrp_builder *b)
     hrp_free(b);
 }
 
+void hrp_builder_replace(struct hrp_builder *b, hrp_replace_fn *fn, void *arg)
+{
+    b->replace = fn;
+    b->replace_arg = arg;
+    b->room = STORED_ROOM;
+    for (uint32_t id = 0; id < b->n_cols; id++) {
+        const struct hrp_field_options *o = b->cols[id].node->options;
+
+        if (o == NULL || o->action != HRP_PERSONAL_HASH)
+            continue;
+        b->cols[id].wire = WIRE_PERSONAL;
+        b->cols[id].may_pack = false;
+        b->cols[id].replaced = true;
+    }
+}
+
 uint32_t hrp_builder_rows(const struct hrp_builder *b)
 {
     return b->n_rows + b->n_raw;
@@ -87,10 +105,12 @@ bool hrp_builder_empty(const struct hrp_builder *b)
     return b->n_segments == 0;
 }
 
+static bool too_many_segments(const struct hrp_builder *b) { return b->n_segments >= (b->room == 1 ? MOST_SEGMENTS : hrp_limits_stored.segments); }
+
 static bool no_room(const struct hrp_builder *b, size_t n_bytes)
 {
-    return b->n_wire + n_bytes > MOST_WIRE || b->weight > MOST_WEIGHT || hrp_builder_rows(b) >= MOST_ROWS ||
-           b->n_segments >= MOST_SEGMENTS;
+    return b->n_wire + n_bytes > (size_t)b->room * MOST_WIRE || b->weight > (uint64_t)b->room * MOST_WEIGHT ||
+           hrp_builder_rows(b) >= MOST_ROWS || too_many_segments(b);
 }
 
 bool hrp_builder_full(const struct hrp_builder *b)
@@ -256,6 +276,24 @@ static int add_truncated(struct hrp_builder *b, struct bcol *c, struct hrp_reade
     return hrp_bcol_add_string(b, c, p, n);
 }
 
+static int add_replaced(struct hrp_builder *b, struct bcol *c, struct hrp_reader *r)
+{
+    size_t n;
+    const uint8_t *p = hrp_read_lenbytes(r, &n);
+    int res = 0;
+
+    if (p == NULL)
+        return bad(b, c->node, "longer than the message it is in");
+    if (c->pb_type == 9 && !hrp_utf8_valid(p, n))
+        return bad(b, c->node, hrp_wire_not_utf8);
+    if (n != 0)
+        res = b->replace(b->replace_arg, c->node, p, n, &p, &n);
+    b->n_wire += n; /* hashes are longer than most of what they replace */
+    if (res == 0 && b->n_wire > (size_t)b->room * MOST_WIRE)
+        res = HR_EFULL;
+    return res != 0 ? res : hrp_bcol_add_string(b, c, p, n);
+}
+
 /* A value that is not what its column takes: not the field's, or one that must not be kept as it came, but cut short, or
  * passed over as if it were not there. */
 static int add_otherwise(struct hrp_builder *b, struct bcol *c, struct hrp_reader *r, uint64_t tag)
@@ -265,6 +303,8 @@ static int add_otherwise(struct hrp_builder *b, struct bcol *c, struct hrp_reade
 
     if (c->wire != WIRE_PERSONAL || !fits)
         return bad(b, c->node, "a wire type that is not the field's");
+    if (c->replaced)
+        return add_replaced(b, c, r);
     if (c->truncate_to != 0)
         return add_truncated(b, c, r);
     return hrp_wire_skip(r, tag) ? 0 : bad(b, c->node, "cut off");
@@ -372,7 +412,7 @@ static int add_row(struct hrp_builder *b, const uint8_t *row, size_t n_bytes)
     root->now.n_values++;
     b->weight += 8 + (uint64_t)8 * root->n_used;
     r = add_fields(b, root, &in, 0, hrp_limits_default.depth);
-    if (r == 0 && b->weight > MOST_WEIGHT + MOST_WEIGHT / 2) /* one row of a great many elements */
+    if (r == 0 && b->weight > (uint64_t)b->room * (MOST_WEIGHT + MOST_WEIGHT / 2)) /* one row of a great many elements */
         r = b->n_rows == 0 ? hr_error_set(b->err, HR_EROW, "too many elements in one row") : HR_EFULL;
     if (r != 0) {
         hrp_bcol_take_back(b);
@@ -388,7 +428,7 @@ int hrp_builder_add(struct hrp_builder *b, uint32_t lane, uint64_t n, int64_t ev
 
     if (b->schema == NULL || n == 0 || n == UINT64_MAX)
         return hr_error_set(err, HR_EINVAL, "a typed row needs a schema and a number");
-    if (n_bytes > HRP_ROW_MAX_BYTES)
+    if (n_bytes > (size_t)b->room * HRP_ROW_MAX_BYTES)
         return hr_error_set(err, HR_ETOOBIG, "a row of %zu bytes", n_bytes);
     if (no_room(b, n_bytes))
         return HR_EFULL;
@@ -422,7 +462,7 @@ int hrp_builder_add_raw(struct hrp_builder *b, uint32_t lane, uint64_t n, int64_
     if (b->schema != NULL && hrp_schema_secret(b->schema))
         n_bytes = 0; /* what is personal in them cannot be found, so it cannot be taken out */
     n_reason = n_reason < 1024 ? n_reason : 1024;
-    if (n_bytes > HRP_ROW_MAX_BYTES)
+    if (n_bytes > (size_t)b->room * HRP_ROW_MAX_BYTES)
         return HR_ETOOBIG;
     if (no_room(b, n_bytes + n_reason))
         return HR_EFULL;
@@ -446,7 +486,7 @@ int hrp_builder_add_drop(struct hrp_builder *b, uint32_t lane, uint64_t first_n,
 {
     if (first_n == 0 || count == 0 || count > UINT64_MAX - first_n)
         return HR_EINVAL;
-    if (b->n_segments >= MOST_SEGMENTS)
+    if (too_many_segments(b))
         return HR_EFULL;
     if (!make_room(b))
         return HR_ENOMEM;

@@ -18,6 +18,18 @@ const struct hrp_limits hrp_limits_default = {
     .depth = 100,
 };
 
+const struct hrp_limits hrp_limits_stored = {
+    .frame_bytes = 32u << 20,
+    .control_bytes = 64u << 10,
+    .schema_bytes = 2u << 20,
+    .raw_bytes = 128u << 20,
+    .decoded_bytes = 632u << 20,
+    .rows = 65536,
+    .segments = 65536,
+    .columns = 4096,
+    .depth = 100,
+};
+
 /* ---- frames ---- */
 
 /* The checksum covers the header as well, or a flipped type would pass. */

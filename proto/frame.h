@@ -43,6 +43,7 @@ struct hrp_limits { /* what a reader accepts from outside; see hrp_limits_defaul
 };
 /* 4 MiB frame, 64 KiB control, 2 MiB schema, 16 MiB raw, 64 MiB decoded, 65,536 rows, 65,536 segments, 4,096 columns, depth 100. */
 extern const struct hrp_limits hrp_limits_default;
+extern const struct hrp_limits hrp_limits_stored; /* batches that the collector made itself: 32 MiB, 128 MiB raw, 512 MiB decoded */
 
 struct hrp_frame {
     uint8_t type;
