@@ -131,6 +131,7 @@ headrace_install_packages "${HEADRACE_PACKAGES_BUILD[@]}" "${HEADRACE_PACKAGES_D
     "${HEADRACE_PACKAGES_BENCH[@]}" || { fail "packages"; exit; }
 npm_install packaging/demo
 npm_install tests/browser
+npm_install tests/compat
 npm_install tests/conformance
 for part in "${parts[@]}"; do
     "part_$part"
