@@ -5,10 +5,10 @@ set_target_properties(compat_dump PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BI
 add_test(NAME compat_pairs COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/compat/test_pairs.py)
 set_tests_properties(compat_pairs PROPERTIES LABELS unit TIMEOUT 300
     ENVIRONMENT "HEADRACE_SOURCE=${PROJECT_SOURCE_DIR};HEADRACE_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
-foreach(size "460" "20000") # pairs; the larger one by night
+foreach(size "460" "3000") # pairs; the larger one by night
     set(name compat_buf)
     set(label integration)
-    if(size STREQUAL "20000")
+    if(size STREQUAL "3000")
         set(name compat_buf_nightly)
         set(label nightly)
     endif()
