@@ -28,8 +28,10 @@ void hrs_batcher_free(struct hrs_batcher *b)
         hrp_free(b->lanes[i]);
     }
     hrp_free(b->lanes);
-    for (uint32_t i = 0; i < b->n_used; i++)
+    for (uint32_t i = 0; i < b->n_used; i++) {
         hrp_builder_free(b->streams[b->used[i]].bld);
+        hrp_rules_free(b->streams[b->used[i]].rules);
+    }
     while (b->first != NULL) {
         struct seal *s = b->first;
 
@@ -76,6 +78,8 @@ static int stream_open(struct hrs_batcher *b, uint32_t type)
     r = hrp_builder_new(t != NULL ? t->schema : NULL, &st->bld);
     if (r != 0)
         return r;
+    if (t != NULL && t->schema != NULL && hrp_rules_open(t->schema, NULL, &st->rules, NULL) != 0)
+        st->rules = NULL;
     st->since_mono_ns = INT64_MAX;
     b->used[b->n_used++] = (uint16_t)type;
     return 0;

@@ -2,6 +2,7 @@
 #ifndef HRS_BATCHER_IMPL_H
 #define HRS_BATCHER_IMPL_H
 #include "batcher.h"
+#include "rules.h"
 
 #define NONE UINT64_MAX
 
@@ -30,6 +31,7 @@ struct lane_state {
 
 struct stream {          /* one event type: its builder */
     struct hrp_builder *bld;
+    struct hrp_rules *rules; /* what can be checked here; NULL: nothing, or they can't be read: the collector says so */
     int64_t since_mono_ns; /* of its oldest row or drop; INT64_MAX: nothing to seal */
 };
 

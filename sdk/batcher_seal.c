@@ -103,6 +103,23 @@ static void take_marks(struct hrs_batcher *b, struct seal *s)
     }
 }
 
+/* Rows that break a rule travel as they are, marked: so the application can be told here, and the collector, which trusts nobody,
+ * looks again. What finds no memory stays unmarked. Returns how many were marked. */
+static uint64_t mark_broken(struct stream *st)
+{
+    struct hrp_violations found;
+    const struct hrp_batch *view;
+    uint64_t n = 0;
+
+    if (st->rules == NULL || hrp_rules_empty(st->rules) || hrp_builder_view(st->bld, &view) != 0 ||
+        hrp_rules_check(st->rules, view, 1, &found) != 0)
+        return 0;
+    for (uint32_t i = 0; i < found.n; i++) /* one of each row */
+        n += hrp_builder_mark(st->bld, found.v[i].row, HRP_ROW_INVALID) == 0;
+    hrp_violations_fini(&found);
+    return n;
+}
+
 /* Seal one stream's builder. 0 also when there was nothing to seal; else nothing is lost: try again. A batch that finds no
  * room in the spool waits at the end of the list of seals. */
 int hrs_bt_seal(struct hrs_batcher *b, uint32_t type)
@@ -110,6 +127,7 @@ int hrs_bt_seal(struct hrs_batcher *b, uint32_t type)
     struct stream *st = &b->streams[type];
     struct hrp_buf buf = HRP_BUF_INIT;
     struct seal *s;
+    uint64_t n_broken;
     uint8_t *fit;
     int r = hrs_bt_push_seals(b) ? hrs_bt_add_trailing(b, type) : HR_EFULL; /* one batch that the spool has no room for is enough */
 
@@ -122,6 +140,7 @@ int hrs_bt_seal(struct hrs_batcher *b, uint32_t type)
         return HR_ENOMEM;
     s->id = b->inc->next_batch_id;
     s->type = type;
+    n_broken = mark_broken(st);
     r = hrp_builder_seal(st->bld, &b->inc->id, s->id, type, &buf);
     if (r != 0) {
         hrp_buf_fini(&buf);
@@ -129,6 +148,7 @@ int hrs_bt_seal(struct hrs_batcher *b, uint32_t type)
         return r;
     }
     b->inc->next_batch_id++;
+    hrs_stats_add(b->sp->stats, HR_STAT_INVALID_ROWS, n_broken);
     st->since_mono_ns = INT64_MAX;
     fit = hrp_realloc(buf.p, buf.n);
     s->bytes = fit != NULL ? fit : buf.p;

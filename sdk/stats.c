@@ -23,6 +23,7 @@ static const char *const names[HR_STAT_N] = {
     [HR_STAT_TORN] = "torn",
     [HR_STAT_LANES] = "lanes",
     [HR_STAT_AVOIDED] = "avoided",
+    [HR_STAT_INVALID_ROWS] = "invalid_rows",
 };
 
 /* The slots are the counters of calls: summed when asked, so that a log call counts once. */

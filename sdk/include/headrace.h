@@ -123,6 +123,7 @@ enum hr_stat { /* monotone counters of this client since hr_open, unless marked 
     HR_STAT_TORN,            /* damaged records or batches found in adopted folders */
     HR_STAT_LANES,           /* level */
     HR_STAT_AVOIDED,         /* level: sealed batches that ended several connections and are now tried rarely */
+    HR_STAT_INVALID_ROWS,    /* rows that break a rule of their schema; they are sent, marked. Patterns are the collector's matter */
     HR_STAT_N
 };
 /* One counter; 0 for an unknown one. Never blocks. */
