@@ -1,6 +1,7 @@
 #include "api.h"
 #include "alloc.h"
 #include "api_parts.h"
+#include "api_task.h"
 #include "schema.h"
 #include <stdio.h>
 #include <string.h>
@@ -225,11 +226,12 @@ static void page(struct hrd_api *api, struct hrd_http_conn *conn, const struct h
 }
 
 /* A path is matched segment by segment, "*" is any one but an empty one; the first route of path and method is taken. GET stands
- * for HEAD, too. One of fn, put and of_stream: the last for paths whose fourth segment is a stream that there must be. */
+ * for HEAD, too. One of fn, put, task and of_stream: the last for paths whose fourth segment is a stream that there must be. */
 struct route {
     const char *method, *path;
     void (*fn)(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req);
     void (*put)(struct hrd_api *api, struct hrp_buf *out);
+    void (*task)(struct hrd_api_task *t); /* on a reader thread */
     void (*of_stream)(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s);
 };
 static const struct route routes[] = {
@@ -250,6 +252,38 @@ static const struct route routes[] = {
     {"GET", "api/v1/streams/*/quarantine/*", .of_stream = hrd_api_quarantine_row},
     {"GET", "api/v1/streams/*/quality", .of_stream = hrd_api_quality},
     {"GET", "api/v1/streams/*/descriptor", .of_stream = descriptor},
+    {"POST", "api/v1/schemas", .task = hrd_api_push},
+    {"GET", "api/v1/schemas/*", .fn = hrd_api_schema},
+    {"GET", "api/v1/streams/*/policy", .task = hrd_api_policy},
+    {"PUT", "api/v1/streams/*/policy", .task = hrd_api_policy},
+    {"DELETE", "api/v1/streams/*/policy", .task = hrd_api_policy},
+    /* as Confluent's registry has them */
+    {"GET", "subjects", .task = hrd_confluent_subjects},
+    {"POST", "subjects/*", .task = hrd_confluent_subject},
+    {"DELETE", "subjects/*", .task = hrd_confluent_subject},
+    {"GET", "subjects/*/versions", .task = hrd_confluent_versions},
+    {"POST", "subjects/*/versions", .task = hrd_confluent_versions},
+    {"GET", "subjects/*/versions/*", .task = hrd_confluent_version},
+    {"DELETE", "subjects/*/versions/*", .task = hrd_confluent_version},
+    {"GET", "subjects/*/versions/*/schema", .task = hrd_confluent_version},
+    {"GET", "schemas/types", .task = hrd_confluent_types},
+    {"GET", "schemas/ids/*", .task = hrd_confluent_id},
+    {"GET", "schemas/ids/*/versions", .task = hrd_confluent_id},
+    {"GET", "schemas/ids/*/subjects", .task = hrd_confluent_id},
+    {"POST", "compatibility/subjects/*/versions", .task = hrd_confluent_compatibility},
+    {"POST", "compatibility/subjects/*/versions/*", .task = hrd_confluent_compatibility},
+    {"GET", "config", .task = hrd_confluent_config},
+    {"PUT", "config", .task = hrd_confluent_config},
+    {"DELETE", "config", .task = hrd_confluent_config},
+    {"GET", "config/*", .task = hrd_confluent_config},
+    {"PUT", "config/*", .task = hrd_confluent_config},
+    {"DELETE", "config/*", .task = hrd_confluent_config},
+    {"GET", "mode", .task = hrd_confluent_mode},
+    {"PUT", "mode", .task = hrd_confluent_mode},
+    {"DELETE", "mode", .task = hrd_confluent_mode},
+    {"GET", "mode/*", .task = hrd_confluent_mode},
+    {"PUT", "mode/*", .task = hrd_confluent_mode},
+    {"DELETE", "mode/*", .task = hrd_confluent_mode},
     {"GET", "*", .fn = page},
 };
 
@@ -287,6 +321,8 @@ static void take(struct hrd_api *api, struct hrd_http_conn *conn, const struct h
         route->fn(api, conn, req);
     else if (route->put != NULL)
         reply_json(api, conn, route->put);
+    else if (route->task != NULL)
+        hrd_api_task(api, conn, req, route->task);
     else if (hrd_registry_stream_by_name(api->cfg.registry, req->segments[3], &s) != 0)
         hrd_http_error(conn, 0, HR_ENOENT, "no stream %.255s", req->segments[3]);
     else

@@ -79,6 +79,7 @@ bool hrd_api_room(const struct hrd_api_answer *a); /* go on filling? */
 
 /* ---- answers ---- */
 void hrd_api_put_schemas(struct hrd_api *api, struct hrp_buf *out);
+void hrd_api_schema(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req);
 void hrd_api_schema_descriptor(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req);
 void hrd_api_events(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req,
                     const struct hrd_stream_info *s);
