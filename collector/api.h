@@ -10,6 +10,7 @@ struct hrd_counters;
 struct hrd_keeper;
 struct hrd_log;
 struct hrd_mailbox;
+struct hrd_personal;
 struct hrd_registry;
 struct hrd_sinks;
 struct hrd_status;
@@ -26,6 +27,7 @@ struct hrd_api_cfg { /* borrowed until close has finished */
     struct hrd_keeper *keeper;   /* may be NULL: no quality numbers */
     struct hrd_mailbox *committer; /* writes for the API; may be NULL: nothing can be changed */
     struct hrd_sinks *sinks;     /* may be NULL */
+    const struct hrd_personal *personal; /* key of hashed fields, for replays; may be NULL */
 };
 int hrd_api_open(uv_loop_t *loop, const struct hrd_api_cfg *cfg, struct hrd_api **ret, struct hr_error *err);
 uint16_t hrd_api_port(const struct hrd_api *api);

@@ -402,6 +402,7 @@ void hrd_api_replay(struct hrd_api *api, struct hrd_http_conn *conn, const struc
     if (t == NULL)
         return;
     t->cfg = (struct hrd_replay_cfg){.log = api->cfg.log, .registry = api->cfg.registry, .committer = api->cfg.committer,
+                                     .personal = api->cfg.personal,
                                      .keeper = api->cfg.keeper != NULL ? hrd_keeper_inbox(api->cfg.keeper) : NULL};
     if (replay_params(req, t) == 0 && !t->what.dry_run && t->cfg.committer == NULL)
         hr_error_set(&t->err, HR_EINVAL, "this collector can't change its store");

@@ -331,7 +331,7 @@ static int start_doors(struct daemon *d, struct hr_error *err)
 {
     struct hrd_api_cfg api = {
         .host = d->api_host, .hosts = d->hosts, .log = d->log, .registry = d->registry, .keeper = d->keeper, .sinks = d->sinks,
-        .committer = hrd_committer_inbox(d->committer_thread)};
+        .committer = hrd_committer_inbox(d->committer_thread), .personal = d->personal};
     char host[64];
     uint16_t port;
     int r = cut_hosts(d, err);

@@ -18,6 +18,8 @@ struct record {
     uint64_t number;
     struct hrp_id incarnation;
     uint32_t lane, at, n_bytes; /* bytes in rep->bytes */
+    uint32_t violations_at, n_violations; /* there, too */
+    uint32_t schema_id;
     uint64_t n;
     int64_t event_time_ns;
     uint8_t form;
@@ -28,6 +30,8 @@ struct replay {
     const struct hrd_replay_what *what;
     struct hrd_replay_result *ret;
     struct hrp_schema *schema;
+    struct hrp_schema *by;   /* of the record looked at last; NULL: none, or not to be had */
+    uint32_t by_id;
     struct hrd_trial *trial;
     struct record *records;  /* [n_records] of CHUNK_ROWS */
     uint32_t n_records;
@@ -70,8 +74,11 @@ static void take(struct replay *rep, uint64_t number, const struct hrd_quarantin
 {
     rep->records[rep->n_records++] = (struct record){.number = number, .incarnation = q->incarnation, .lane = q->lane, .n = q->n,
                                                      .event_time_ns = q->event_time_ns, .form = q->form,
-                                                     .at = (uint32_t)rep->bytes.n, .n_bytes = (uint32_t)q->n_bytes};
+                                                     .at = (uint32_t)rep->bytes.n, .n_bytes = (uint32_t)q->n_bytes,
+                                                     .violations_at = (uint32_t)(rep->bytes.n + q->n_bytes),
+                                                     .n_violations = (uint32_t)q->n_violations, .schema_id = q->schema_id};
     hrp_put_bytes(&rep->bytes, q->bytes, q->n_bytes);
+    hrp_put_bytes(&rep->bytes, q->violations, q->n_violations);
 }
 
 static uint64_t number_of(const uint8_t *key)
@@ -133,6 +140,17 @@ static int read_chunk(struct replay *rep)
 
 /* ---- judging ---- */
 
+/* By which a record was stored; neighbours have the same. */
+static struct hrp_schema *schema_of(struct replay *rep, uint32_t id)
+{
+    if (id != rep->by_id) {
+        hrp_schema_unref(rep->by);
+        rep->by = id != 0 ? hrd_registry_schema(rep->cfg->registry, id) : NULL;
+        rep->by_id = id;
+    }
+    return rep->by;
+}
+
 static int judge(struct replay *rep)
 {
     int r = 0;
@@ -140,7 +158,10 @@ static int judge(struct replay *rep)
     hrd_trial_clear(rep->trial);
     for (uint32_t i = 0; r == 0 && i < rep->n_records; i++) {
         const struct record *rec = &rep->records[i];
-        const struct hrd_trial_row row = {rec->form, rep->bytes.p + rec->at, rec->n_bytes, rec->lane, rec->n, rec->event_time_ns};
+        const struct hrd_trial_row row = {.form = rec->form, .bytes = rep->bytes.p + rec->at, .n_bytes = rec->n_bytes, .lane = rec->lane,
+                                          .n = rec->n, .event_time_ns = rec->event_time_ns,
+                                          .violations = rep->bytes.p + rec->violations_at, .n_violations = rec->n_violations,
+                                          .by = schema_of(rep, rec->schema_id)};
 
         r = hrd_trial_add(rep->trial, &row);
         if (r == HR_EFULL) { /* what JSON became took more room than the JSON: the rest is of the next chunk */
@@ -339,6 +360,8 @@ static int open_target(struct replay *rep, struct hr_error *err)
     r = hrd_registry_settings(reg, info.stream_id, &settings);
     if (r == 0)
         r = hrd_trial_new(rep->schema, rules, &settings.policy, &rep->trial);
+    if (r == 0)
+        hrd_trial_personal(rep->trial, rep->cfg->personal);
     return r == 0 ? 0 : hr_error_set(err, r, "%s", hr_strerror(r));
 }
 
@@ -366,6 +389,7 @@ int hrd_replay(const struct hrd_replay_cfg *cfg, const struct hrd_replay_what *w
             hr_error_set(err, r, "%s", r == HR_ETIMEOUT ? "the store does not commit now; run it again later" : hr_strerror(r));
     }
     hrd_trial_free(rep.trial);
+    hrp_schema_unref(rep.by);
     hrp_schema_unref(rep.schema);
     hrp_free(rep.records);
     hrp_buf_fini(&rep.bytes);

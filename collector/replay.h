@@ -9,12 +9,14 @@
 #include "errors.h"
 struct hrd_log;
 struct hrd_mailbox;
+struct hrd_personal;
 struct hrd_registry;
 
 struct hrd_replay_cfg {              /* borrowed for the call */
     struct hrd_log *log;
     struct hrd_registry *registry;
     struct hrd_mailbox *committer;   /* NULL: dry runs only */
+    const struct hrd_personal *personal; /* the key, for values that a newer schema hashes; NULL: rows that need it stay */
     struct hrd_mailbox *keeper;      /* gets the profiles of what was admitted; NULL: they are made at the next start */
 };
 struct hrd_replay_what {

@@ -7,6 +7,7 @@
 
 struct run {
     struct hrd_trial *trial;
+    struct hrp_schema *by;   /* the trial's own: nothing is stored here, so nothing need be hashed */
     struct hrp_buf row;
     struct hrd_shadow *ret;
 };
@@ -24,7 +25,8 @@ static int judge(struct run *run)
 
 static int add(struct run *run, const struct hrp_row_id *id)
 {
-    const struct hrd_trial_row row = {HRD_FORM_WIRE, run->row.p, run->row.n, id->lane, id->n, id->event_time_ns};
+    const struct hrd_trial_row row = {.form = HRD_FORM_WIRE, .bytes = run->row.p, .n_bytes = run->row.n, .lane = id->lane, .n = id->n,
+                                      .event_time_ns = id->event_time_ns, .by = run->by};
     int r = hrd_trial_add(run->trial, &row);
 
     if (r != HR_EFULL)
@@ -78,7 +80,7 @@ int hrd_shadow_run(struct hrd_log *log, struct hrd_registry *reg, uint32_t strea
                    int64_t since_ns, struct hrd_shadow *ret)
 {
     struct hrd_times times = HRD_TIMES_ALL;
-    struct run run = {.ret = ret, .row = HRP_BUF_INIT};
+    struct run run = {.by = schema, .ret = ret, .row = HRP_BUF_INIT};
     struct hrd_settings settings = {.policy = hrd_policy_default};
     struct hrd_reader *reader;
     int r;

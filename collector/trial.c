@@ -2,6 +2,7 @@
 #include "alloc.h"
 #include "findings.h"
 #include "json.h"
+#include "personal.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -13,13 +14,17 @@ struct trial_row {
     uint8_t verdict;         /* enum hrd_verdict */
     bool typed;              /* it stands in the builder, at index `column` */
     uint32_t column;
-    char reason[160];        /* why it has no types */
+    char reason[160];        /* why it has no types; of one that is held: the field's path */
+    char held[64];           /* the rule of a hashed field that it broke; "": none */
 };
 struct hrd_trial {
     struct hrp_schema *schema;
     const struct hrp_rules *rules;
-    const struct hrd_policy *policy;
+    struct hrd_policy policy;
+    const struct hrd_personal *personal;
+    bool hashes;             /* the schema has fields that are stored as hashes */
     struct hrp_builder *builder;
+    struct hrp_buf clear;    /* scratch: a row before its hashes */
     struct hrp_buf wire;
     struct trial_row *rows;  /* [n_rows] of MOST_ROWS */
     uint32_t *row_of;        /* [n_typed] row of each typed one */
@@ -34,7 +39,8 @@ int hrd_trial_new(struct hrp_schema *schema, const struct hrp_rules *rules, cons
         return HR_ENOMEM;
     t->schema = hrp_schema_ref(schema);
     t->rules = rules;
-    t->policy = policy;
+    t->policy = *policy;
+    t->hashes = hrd_personal_any(schema);
     t->rows = hrp_calloc(MOST_ROWS, sizeof *t->rows);
     t->row_of = hrp_calloc(MOST_ROWS, sizeof *t->row_of);
     if (t->rows == NULL || t->row_of == NULL || hrp_builder_new(schema, &t->builder) != 0) {
@@ -52,12 +58,75 @@ void hrd_trial_free(struct hrd_trial *t)
     hrp_builder_free(t->builder);
     hrp_schema_unref(t->schema);
     hrp_buf_fini(&t->wire);
+    hrp_buf_fini(&t->clear);
     hrp_free(t->rows);
     hrp_free(t->row_of);
     hrp_free(t);
 }
 
+void hrd_trial_personal(struct hrd_trial *t, const struct hrd_personal *personal) { t->personal = personal; }
+
 /* ---- rows in ---- */
+
+static bool hashed_by(void *arg, const struct hrp_node *node)
+{
+    struct hrp_schema *by = arg;
+    const struct hrp_node *was = by != NULL ? hrp_schema_by_path(by, node->path) : NULL;
+
+    return was != NULL && hrd_personal_hashed(was);
+}
+
+/* The row that was appended at r->at, with hashes where it had clear values. One that has no place in the types stays as it is. */
+static int hide(struct hrd_trial *t, const struct hrd_trial_row *row, struct trial_row *r)
+{
+    struct hrp_schema *by = row->form == HRD_FORM_WIRE ? row->by : NULL;
+    int res;
+
+    if (!t->hashes || by == t->schema || r->n_bytes == 0)
+        return 0;
+    if (t->personal == NULL)
+        return HR_EROW;
+    hrp_buf_clear(&t->clear);
+    hrp_put_bytes(&t->clear, t->wire.p + r->at, r->n_bytes);
+    t->wire.n = r->at;
+    res = t->clear.err != 0 ? t->clear.err : hrd_personal_hide_row(t->personal, t->schema, hashed_by, by, t->clear.p, t->clear.n, &t->wire);
+    r->n_bytes = (uint32_t)(t->wire.n - r->at);
+    return res;
+}
+
+struct holding {
+    const struct hrd_trial *t;
+    struct trial_row *r;
+};
+
+static void hold(void *arg, const struct hrp_stored_violation *v)
+{
+    struct holding *h = arg;
+    struct hrp_buf path = HRP_BUF_INIT;
+    const struct hrp_node *node = NULL;
+
+    if (v->field != NULL && hrp_path_text_put(&path, v->field, v->n_field, false) == 0) {
+        char *text = h->r->reason;
+
+        snprintf(text, sizeof h->r->reason, "%.*s", (int)(path.n < 150 ? path.n : 150), (const char *)path.p);
+        for (char *p = strstr(text, "[]"); p != NULL; p = strstr(p, "[]")) /* a node's path has none */
+            memmove(p, p + 2, strlen(p + 2) + 1);
+        node = hrp_schema_by_path(h->t->schema, text);
+    }
+    hrp_buf_fini(&path);
+    if (node != NULL && hrd_personal_hashed(node) && h->r->held[0] == '\0')
+        snprintf(h->r->held, sizeof h->r->held, "%.*s", (int)(v->n_rule_id < 60 ? v->n_rule_id : 60), v->rule_id);
+}
+
+/* Its clear value broke a rule, and is gone. */
+static int look_back(const struct hrd_trial *t, const struct hrd_trial_row *row, struct trial_row *r)
+{
+    struct holding h = {t, r};
+
+    if (!t->hashes || row->n_violations == 0 || row->by == NULL)
+        return 0;
+    return hrp_violations_each(row->violations, row->n_violations, hold, &h) == HR_ENOMEM ? HR_ENOMEM : 0;
+}
 
 static int to_wire(struct hrd_trial *t, const struct hrd_trial_row *row, struct trial_row *r)
 {
@@ -74,7 +143,8 @@ static int to_wire(struct hrd_trial *t, const struct hrd_trial_row *row, struct 
         t->wire.err = 0;
     }
     r->n_bytes = (uint32_t)(t->wire.n - r->at);
-    snprintf(r->reason, sizeof r->reason, "%.150s", err.text);
+    if (res != 0)
+        snprintf(r->reason, sizeof r->reason, "%.150s", err.text);
     return res;
 }
 
@@ -87,7 +157,11 @@ int hrd_trial_add(struct hrd_trial *t, const struct hrd_trial_row *row)
     if (t->n_rows == MOST_ROWS || t->wire.n > MOST_BYTES)
         return HR_EFULL;
     memset(r, 0, sizeof *r);
-    res = to_wire(t, row, r);
+    res = look_back(t, row, r);
+    if (res == 0)
+        res = to_wire(t, row, r);
+    if (res == 0)
+        res = hide(t, row, r);
     if (res == 0)
         res = hrp_builder_add(t->builder, row->lane, row->n, row->event_time_ns, 1, 0, t->wire.p + r->at, r->n_bytes, &err);
     if (res == HR_EFULL && t->n_rows != 0) {
@@ -119,21 +193,39 @@ static int count(struct hrd_causes *stay, const char *rule, const char *path)
     return r;
 }
 
+static bool of_hashed(const struct hrd_trial *t, const struct hrp_site *site)
+{
+    const struct hrp_node *node = hrp_schema_nodes(t->schema);
+
+    for (uint32_t i = 0; t->hashes && i < site->n_field; i++) {
+        node = hrp_schema_field(t->schema, node, (uint32_t)site->field[i].number);
+        if (node == NULL || hrd_personal_hashed(node))
+            return node != NULL;
+    }
+    return false;
+}
+
 /* Of one row: flagged, or why it stays. */
 static int judge_row(struct hrd_trial *t, struct trial_row *r, const struct hrp_violation *v, uint32_t n, struct hrd_causes *stay)
 {
     int res = 0;
 
-    r->verdict = HRD_ADMITTED_FLAGGED;
-    for (uint32_t i = 0; i < n; i++)
-        if (hrd_findings_action(t->policy, v[i].site->rule_id) != HRD_ACTION_FLAG)
+    r->verdict = HRD_ADMITTED;
+    for (uint32_t i = 0; i < n; i++) {
+        if (of_hashed(t, v[i].site))
+            continue;
+        if (r->verdict == HRD_ADMITTED)
+            r->verdict = HRD_ADMITTED_FLAGGED;
+        if (hrd_findings_action(&t->policy, v[i].site->rule_id) != HRD_ACTION_FLAG)
             r->verdict = HRD_STAYS;
+    }
     for (uint32_t i = 0; res == 0 && r->verdict == HRD_STAYS && i < n; i++) {
         struct hrp_buf path = HRP_BUF_INIT;
         bool again = false;
 
         for (uint32_t k = 0; k < i; k++)
             again |= v[k].site == v[i].site;
+        again |= of_hashed(t, v[i].site);
         hrp_site_path_put(&path, v[i].site, NULL);
         hrp_put_u8(&path, 0);
         if (!again)
@@ -177,12 +269,21 @@ int hrd_trial_judge(struct hrd_trial *t, struct hrd_causes *stay)
 {
     int r = 0;
 
-    for (uint32_t i = 0; r == 0 && i < t->n_rows; i++) {
+    for (uint32_t i = 0; i < t->n_rows; i++)
         t->rows[i].verdict = t->rows[i].typed ? HRD_ADMITTED : HRD_STAYS;
-        if (!t->rows[i].typed)
-            r = count_untyped(t, &t->rows[i], stay);
+    if (t->n_typed != 0)
+        r = judge_typed(t, stay);
+    for (uint32_t i = 0; r == 0 && i < t->n_rows; i++) {
+        struct trial_row *row = &t->rows[i];
+
+        if (row->held[0] != '\0') {
+            row->verdict = HRD_STAYS;
+            r = count(stay, row->held, row->reason);
+        } else if (!row->typed) {
+            r = count_untyped(t, row, stay);
+        }
     }
-    return r == 0 && t->n_typed != 0 ? judge_typed(t, stay) : r;
+    return r;
 }
 
 uint32_t hrd_trial_rows(const struct hrd_trial *t) { return t->n_rows; }

@@ -6,6 +6,7 @@
 #include "block.h"
 #include "causes.h"
 #include "rules.h"
+struct hrd_personal;
 struct hrd_trial;
 
 struct hrd_trial_row {
@@ -15,11 +16,18 @@ struct hrd_trial_row {
     uint32_t lane;
     uint64_t n;
     int64_t event_time_ns;
+    const uint8_t *violations; /* as they were stored with it (violation.h); NULL: none */
+    size_t n_violations;
+    struct hrp_schema *by;   /* by which it was stored, so its hashed fields are hashes already; NULL: not known */
 };
 enum hrd_verdict { HRD_STAYS, HRD_ADMITTED, HRD_ADMITTED_FLAGGED };
 
-/* rules: of the schema, at the door (hrp_rules_open_door); NULL: none. All borrowed but for the schema, of which it takes a reference. */
+/* rules: of the schema, at the door (hrp_rules_open_door); NULL: none. Borrowed; of the schema it takes a reference, of the policy a copy.
+ *
+ * A field that is stored as a hash (personal.h) has no clear value any more, so its rules are not asked again: a row that had broken
+ * one of them stays, others go by their other fields. What the row's own schema had not hashed is hashed on the way. */
 int hrd_trial_new(struct hrp_schema *schema, const struct hrp_rules *rules, const struct hrd_policy *policy, struct hrd_trial **ret);
+void hrd_trial_personal(struct hrd_trial *t, const struct hrd_personal *personal); /* the key; without it rows that need it stay */
 void hrd_trial_free(struct hrd_trial *t); /* NULL is fine */
 /* The next row; rows are numbered from 0 in the order they are added. HR_EFULL: judge and clear first. HR_ENOMEM. A row that has no
  * place in the schema's types is taken, and stays. */
