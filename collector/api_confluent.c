@@ -96,6 +96,13 @@ static json_t *schema_json(struct hrd_api_task *t, uint32_t schema_id)
         hrd_api_task_confluent(t, 50001, "schema %u can't be printed: %.200s", schema_id, err.text);
     else if ((json = json_pack("{s:s,s:s%}", "schemaType", "PROTOBUF", "schema", (const char *)text.p, text.n)) == NULL)
         hrd_api_task_json(t, 500, NULL);
+    if (json != NULL) {
+        json_t *references = hrd_api_references(t, schema);
+
+        if (json_array_size(references) != 0)
+            json_object_set(json, "references", references);
+        json_decref(references);
+    }
     hrp_schema_unref(schema);
     hrp_buf_fini(&text);
     return json;

@@ -51,6 +51,8 @@ void hrd_submission_fini(struct hrd_submission *sub);
 /* Deletes these, or sets; 0 when it is durable. */
 int hrd_api_delete(const struct hrd_api_task *t, const uint32_t *schema_ids, uint32_t n, struct hr_error *err);
 int hrd_api_set(const struct hrd_api_task *t, const char *stream, const struct hrd_settings_change *change, struct hr_error *err);
+/* api_references.c: registered schemas that its file imports, [{"name","subject","version"}]. */
+json_t *hrd_api_references(const struct hrd_api_task *t, struct hrp_schema *schema);
 /* Name of the file that holds the type: NUL-terminated, the caller's. NULL: out of memory. */
 char *hrd_api_main_file(struct hrp_schema *schema);
 

@@ -133,6 +133,7 @@ npm_install packaging/demo
 npm_install tests/browser
 npm_install tests/compat
 npm_install tests/conformance
+npm_install tests/registry
 for part in "${parts[@]}"; do
     "part_$part"
 done

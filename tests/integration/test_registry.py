@@ -37,8 +37,8 @@ class Registry(unittest.TestCase):
         self.assertTrue(answer["message"])
         return answer["message"]
 
-    def register(self, text, subject="shop.Order"):
-        return self.ask("POST", f"/subjects/{subject}/versions", proto(text))
+    def register(self, text, subject="shop.Order", references=()):
+        return self.ask("POST", f"/subjects/{subject}/versions", {**proto(text), "references": list(references)})
 
     def push(self, text, query="type=shop.Order&file=order.proto", status=200):
         return self.ask("POST", "/api/v1/schemas?" + query, text.encode(), "text/x-proto", status)
@@ -141,6 +141,11 @@ class Registry(unittest.TestCase):
         body = {**proto(LINE), "references": [{"name": "order.proto", "subject": "shop.Order", "version": 1}]}
         line = self.ask("POST", "/subjects/shop.Line/versions", body)
         self.assertEqual(self.ask("POST", "/subjects/shop.Line", body)["id"], line["id"])
+        self.assertNotIn("references", self.ask("GET", f"/schemas/ids/{line['id']}"))  # "order.proto" is no subject's own file
+        self.register(LINE.replace("Line", "Row").replace("order.proto", "shop/Order.proto"), "shop.Row",
+                      [{"name": "shop/Order.proto", "subject": "shop.Order", "version": 1}])
+        self.assertEqual(self.ask("GET", "/subjects/shop.Row/versions/1")["references"],
+                         [{"name": "shop/Order.proto", "subject": "shop.Order", "version": 1}])
 
     def test_our_own_face(self):
         dry = self.push(V1, "type=shop.Order&file=order.proto&dry_run=1")
