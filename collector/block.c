@@ -180,6 +180,15 @@ void hrd_block_key(uint32_t stream_id, uint64_t first_offset, uint8_t ret[12])
         ret[4 + i] = (uint8_t)(first_offset >> (56 - 8 * i));
 }
 
+uint64_t hrd_block_number(const uint8_t key[12])
+{
+    uint64_t n = 0;
+
+    for (unsigned i = 4; i < 12; i++)
+        n = n << 8 | key[i];
+    return n;
+}
+
 /* With its NUL, so that a reader can borrow it. */
 static void put_text(struct hrp_buf *out, const char *text)
 {

@@ -29,6 +29,7 @@ void hrd_block_head_put(struct hrp_buf *out, const struct hrd_block_head *h); /*
 int hrd_block_head_read(const uint8_t *p, size_t n, struct hrd_block_head *ret, size_t *ret_used);
 void hrd_block_head_fini(struct hrd_block_head *h);
 void hrd_block_key(uint32_t stream_id, uint64_t first_offset, uint8_t ret[12]);
+uint64_t hrd_block_number(const uint8_t key[12]); /* first_offset, or the number of a quarantined row */
 
 enum hrd_quarantined_form {
     HRD_FORM_WIRE = 0,  /* protobuf wire format of the event's type */

@@ -258,6 +258,13 @@ static void count_batch(struct hrd_committer *cm, const struct hrd_batch_msg *ba
     cm->counters.rows_trimmed += bat->trimmed;
 }
 
+/* Who deletes records of the quarantine without moving their rows is its retention. */
+static void count_puts(struct hrd_committer *cm, const struct hrd_puts_msg *puts)
+{
+    for (uint32_t i = 0; puts->group.err == 0 && i < puts->group.n_puts; i++)
+        cm->counters.quarantine_expired += puts->group.puts[i].del && puts->group.puts[i].cf == HRD_CF_QUARANTINE;
+}
+
 static void after_gone(struct hrd_committer *cm, const struct hrd_gone_msg *gone)
 {
     for (uint32_t i = 0; i < gone->n_incarnations; i++)
@@ -284,6 +291,7 @@ static void answer(struct hrd_committer *cm, struct hrd_msg *msg)
         break;
     case HRD_MSG_PUTS:
         msg->type = HRD_MSG_PUTS_DONE;
+        count_puts(cm, (struct hrd_puts_msg *)msg);
         ((struct hrd_puts_msg *)msg)->commit = ((struct hrd_puts_msg *)msg)->group.err == 0 ? cm->commits : 0;
         break;
     default:

@@ -263,7 +263,11 @@ static int start_readers(struct daemon *d, struct hr_error *err)
     struct hrd_keeper_cfg keeper = {.log = d->log, .registry = d->registry, .committer = committer};
     struct hrd_sinks_cfg sinks = {
         .log = d->log, .registry = d->registry, .committer = committer, .sinks = d->cfg->sinks, .n_sinks = d->cfg->n_sinks};
-    int r = hrd_keeper_start(&keeper, &d->keeper, err);
+    int r;
+
+    keeper.quarantine.age_ns = (int64_t)d->cfg->quarantine_days * 86400 * INT64_C(1000000000);
+    keeper.quarantine.bytes = d->cfg->quarantine_bytes;
+    r = hrd_keeper_start(&keeper, &d->keeper, err);
 
     return r == 0 ? hrd_sinks_start(&sinks, &d->sinks, err) : r;
 }

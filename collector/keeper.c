@@ -148,6 +148,7 @@ static void close_all(struct hrd_keeper *k)
     uv_close((uv_handle_t *)&k->stop, NULL);
     uv_close((uv_handle_t *)&k->checkpoint, NULL);
     uv_close((uv_handle_t *)&k->reread, NULL);
+    uv_close((uv_handle_t *)&k->retain, NULL);
 }
 
 /* Writes what is left, group by group, and closes when nothing is, or there is no memory for it: a start reads it again. */
@@ -257,6 +258,7 @@ static void on_stop(uv_async_t *async)
     kp_reread_stop(k);
     k->stopping = true;
     uv_timer_stop(&k->checkpoint);
+    uv_timer_stop(&k->retain);
     on_mail(k); /* the workers' last sets, and then the last checkpoint */
 }
 
@@ -268,6 +270,7 @@ static void run(void *arg)
 
     hrd_mailbox_claim(&k->inbox);
     kp_reread_start(k);
+    kp_retention_start(k);
     uv_run(&k->loop, UV_RUN_DEFAULT); /* until every handle is closed */
 }
 
@@ -277,7 +280,8 @@ static int open_loop(struct hrd_keeper *k)
         return HR_ENOMEM;
     uv_timer_init(&k->loop, &k->checkpoint);
     uv_timer_init(&k->loop, &k->reread);
-    k->checkpoint.data = k->reread.data = k;
+    uv_timer_init(&k->loop, &k->retain);
+    k->checkpoint.data = k->reread.data = k->retain.data = k;
     if (uv_async_init(&k->loop, &k->stop, on_stop) == 0) {
         k->stop.data = k;
         if (hrd_mailbox_open(&k->inbox, &k->loop, INBOX_BYTES, on_mail, k) == 0)
@@ -286,6 +290,7 @@ static int open_loop(struct hrd_keeper *k)
     }
     uv_close((uv_handle_t *)&k->checkpoint, NULL);
     uv_close((uv_handle_t *)&k->reread, NULL);
+    uv_close((uv_handle_t *)&k->retain, NULL);
     uv_run(&k->loop, UV_RUN_DEFAULT);
     uv_loop_close(&k->loop);
     return HR_EIO;

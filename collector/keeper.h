@@ -7,6 +7,7 @@
 #define HRD_KEEPER_H
 #include "msg.h"
 #include "profile.h"
+#include "retention.h"
 struct hrd_keeper;
 struct hrd_log;
 struct hrd_mailbox;
@@ -17,6 +18,7 @@ struct hrd_keeper_cfg {
     struct hrd_registry *registry;
     struct hrd_mailbox *committer;     /* writes for the keeper */
     unsigned checkpoint_ms;            /* 0: 2,000 */
+    struct hrd_retention_cfg quarantine; /* zeroes: kept for ever */
 };
 /* Start after the store and the committer, before the ingest listener: the blocks that are there now and in no profile are
  * read again, by the keeper's thread. Everything in cfg is borrowed until stop. */

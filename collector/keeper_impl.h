@@ -6,6 +6,7 @@
 #include "mailbox.h"
 #include "read.h"
 #include "registry.h"
+#include "retention.h"
 
 #define KEEPER_BYTES (64u << 20)         /* of profiles in memory; above it those that are stored go, whatever their age */
 
@@ -34,12 +35,13 @@ struct hrd_keeper {
     uv_thread_t thread;
     struct hrd_mailbox inbox;
     uv_async_t stop;
-    uv_timer_t checkpoint, reread;
+    uv_timer_t checkpoint, reread, retain;
     struct kp_stream *streams;           /* [n_streams], id - 1 */
     uint32_t n_streams, next_stream;     /* next_stream: where the next checkpoint begins */
     size_t n_bytes;                      /* of all minutes */
     struct kp_reread pass;
     bool in_flight, stopping, closed;    /* in_flight: a group is at the committer */
+    struct hrd_retention retention;      /* of the quarantine */
     unsigned failures;                   /* checkpoints in a row that could not be made */
 };
 
@@ -60,4 +62,7 @@ void kp_drop_old(struct hrd_keeper *k, int64_t now_wall_ns); /* from memory: wha
 void kp_reread_start(struct hrd_keeper *k); /* after loading: the first pass begins at once */
 void kp_reread_soon(struct hrd_keeper *k);
 void kp_reread_stop(struct hrd_keeper *k);
+
+/* keeper_quarantine.c */
+void kp_retention_start(struct hrd_keeper *k);
 #endif

@@ -369,8 +369,8 @@ int hrd_rows_json(struct hrd_rows *rows, const char *app, const char *version, s
     hrp_json_str(out, version, strlen(version));
     if (id->weight != 1)
         hrp_put_fmt(out, ",\"weight\":%u", id->weight);
-    if (id->flags != 0)
-        hrp_put_fmt(out, ",\"flags\":%u", id->flags);
+    if ((id->flags & HRP_ROW_INVALID) != 0)
+        hrp_put_fmt(out, ",\"flagged\":true");
     hrp_put_fmt(out, ",\"data\":");
     r = hrd_rows_data(rows, out);
     hrp_put_u8(out, '}');

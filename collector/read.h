@@ -41,7 +41,7 @@ int hrd_rows_next(struct hrd_rows *rows, struct hrp_row_id *ret_id, uint64_t *re
 int hrd_rows_skip(struct hrd_rows *rows);
 /* One event as the API, tail, export and the file sink show it, without the newline:
  * {"offset":1,"event_time":"...","receive_time":"...","incarnation":"<32 hex>","lane":0,"n":1,"app":"..","version":"..","data":{...}}
- * weight and flags only when they are not 1 and 0. app and version as given (may be ""). */
+ * weight only when it is not 1; "flagged":true only for a row that broke something its stream allows. app and version as given (may be ""). */
 int hrd_rows_json(struct hrd_rows *rows, const char *app, const char *version, struct hrp_buf *out);
 int hrd_rows_data(struct hrd_rows *rows, struct hrp_buf *out);   /* only the data object */
 int hrd_rows_wire(struct hrd_rows *rows, struct hrp_buf *out);   /* in protobuf wire format */

@@ -81,15 +81,6 @@ static void take(struct replay *rep, uint64_t number, const struct hrd_quarantin
     hrp_put_bytes(&rep->bytes, q->violations, q->n_violations);
 }
 
-static uint64_t number_of(const uint8_t *key)
-{
-    uint64_t n = 0;
-
-    for (unsigned i = 4; i < 12; i++)
-        n = n << 8 | key[i];
-    return n;
-}
-
 /* 1: go on; 0: enough. */
 static int read_one(struct replay *rep, const uint8_t *key, const uint8_t *value, size_t n_value)
 {
@@ -101,13 +92,13 @@ static int read_one(struct replay *rep, const uint8_t *key, const uint8_t *value
     }
     if (rep->n_records == CHUNK_ROWS || rep->bytes.n > CHUNK_BYTES)
         return 0;
-    rep->ret->next = number_of(key) + 1;
+    rep->ret->next = hrd_block_number(key) + 1;
     if (hrd_quarantined_read(value, n_value, &q) != 0 || !has_cause(rep, &q))
         return 1;
     rep->ret->rows += q.n_count;
     if (q.form == HRD_FORM_BATCH)
         return 1; /* it could not be decoded, and nothing has changed about that */
-    take(rep, number_of(key), &q);
+    take(rep, hrd_block_number(key), &q);
     return rep->bytes.err == 0;
 }
 

@@ -12,3 +12,4 @@ add_dependencies(unit_hash test_set_hashed)
 add_test(NAME personal COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/integration/test_personal.py)
 set_tests_properties(personal PROPERTIES LABELS integration TIMEOUT 300
     ENVIRONMENT "HEADRACE_SOURCE=${PROJECT_SOURCE_DIR};HEADRACE_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;PYTHONPATH=${CMAKE_CURRENT_SOURCE_DIR}/support")
+headrace_test(unit_door unit SOURCES unit/test_door.c LIBS test_commit_kit)
