@@ -168,6 +168,21 @@ class Registry(unittest.TestCase):
         self.ask("POST", "/api/v1/schemas?type=shop.Order", b"\x0a\xff", "application/x-protobuf", status=422)
         self.ask("GET", "/api/v1/schemas/77", status=404)
 
+    def test_a_tightened_rule_is_tried_on_stored_rows_first(self):
+        path, rows = os.path.join(self.daemon.dir, "order.proto"), os.path.join(self.daemon.dir, "rows.json")
+        with open(path, "w") as f:
+            f.write(V1)
+        with open(rows, "w") as f:
+            f.write("".join(json.dumps({"id": str(i), "rating": i % 5}) + "\n" for i in range(100)))
+        self.headrace("send", "--url", self.daemon.url, "--type", "shop.Order", "--proto", path, rows)
+        strict = V1.replace("rating = 2", "rating = 2 [(buf.validate.field).int32.lte = 3]").replace(
+            "package shop;", 'package shop;\nimport "buf/validate/validate.proto";')
+        for query in ("&dry_run=1", ""):
+            answer = self.push(strict, "type=shop.Order&file=order.proto" + query)
+            self.assertEqual((answer["verdict"], answer["shadow"]["rows"], answer["shadow"]["refused"]), ("semantic", 100, 20))
+            self.assertEqual(answer["shadow"]["causes"], [{"rule_id": "int32.lte", "path": "rating", "rows": 20}])
+        self.assertEqual(answer["version"], 2)
+
     def test_a_policy_is_changed_kind_by_kind(self):
         self.push(V1)
         at = "/api/v1/streams/shop.Order/policy"

@@ -16,8 +16,8 @@ struct fixture {
     struct hrp_schema *flight, *order;
 };
 
-/* shop.Order with n fields: another schema for each n. */
-static struct hrp_schema *order(unsigned n_fields)
+/* shop.Order with n fields, the last of which has this type: another schema for each n. */
+static struct hrp_schema *order_typed(unsigned n_fields, int last)
 {
     struct fd_set *set = fd_set_new();
     fd_message *m = fd_message_add(set, fd_file_add(set, "shop.proto", "shop", "proto3"), "Order");
@@ -29,7 +29,7 @@ static struct hrp_schema *order(unsigned n_fields)
         char name[16];
 
         snprintf(name, sizeof name, "f%u", i);
-        fd_field_add(set, m, name, (int)i, FD_INT64);
+        fd_field_add(set, m, name, (int)i, i == n_fields ? last : FD_INT64);
     }
     bytes = fd_set_pack(set, &n);
     fd_set_free(set);
@@ -37,6 +37,8 @@ static struct hrp_schema *order(unsigned n_fields)
     free(bytes);
     return s;
 }
+
+static struct hrp_schema *order(unsigned n_fields) { return order_typed(n_fields, FD_INT64); }
 
 static void open_registry(struct fixture *f)
 {
@@ -518,6 +520,43 @@ static void test_settings_are_the_streams_own_or_the_global_ones(void **state)
     assert_int_equal(hrd_registry_reload(f->reg, NULL), HR_ECORRUPT);
 }
 
+static int admit_now(struct fixture *f, uint32_t stream, struct hrp_schema *s, bool pushed, struct hrd_admission *ret, struct hr_error *err)
+{
+    int r = hrd_registry_admit(f->reg, stream, s, pushed, ret, err);
+
+    hrd_admission_fini(ret); /* what was said of versions stays */
+    return r;
+}
+
+/* Two go together with what is published, but not with each other: the second is refused, though a worker had said yes. */
+static void test_what_was_staged_meanwhile_is_looked_at_again(void **state)
+{
+    struct fixture *f = *state;
+    struct hrd_settings_change c = {.mode = true, .to = {.mode = HRD_MODE_LOCKED}};
+    struct hrp_schema *three = order(3), *other = order_typed(3, FD_STRING);
+    struct hrd_admission adm, adm_other;
+    struct hr_error err = {0, ""};
+    uint32_t stream = version_of(f, add_order(f, 2, false)).stream_id, id;
+    bool known;
+
+    assert_int_equal(admit_now(f, stream, three, false, &adm, &err), 0);
+    assert_int_equal(admit_now(f, stream, other, false, &adm_other, &err), 0);
+    assert_int_equal(hrd_registry_stage_admit(f->reg, stream, three, false, adm.newest, adm.n_changes, &err), 0);
+    assert_int_equal(hrd_registry_stage_schema(f->reg, three, stream, NULL, &f->g, &id, &known), 0);
+    assert_int_equal(hrd_registry_stage_admit(f->reg, stream, other, false, adm_other.newest, adm_other.n_changes, &err), HR_ESCHEMA);
+    assert_non_null(strstr(err.text, "shop.Order.f3"));
+    assert_int_equal(hrd_registry_stage_admit(f->reg, stream, three, false, adm.newest, adm.n_changes, &err), 0); /* another session was faster */
+    hrd_registry_rollback(f->reg);
+    hrd_group_clear(&f->g);
+    assert_int_equal(hrd_registry_stage_settings(f->reg, 0, &c, &f->g), 0);
+    assert_int_equal(hrd_registry_stage_admit(f->reg, stream, three, false, adm.newest, adm.n_changes, &err), HR_ESCHEMA);
+    assert_non_null(strstr(err.text, "locked"));
+    assert_int_equal(hrd_registry_stage_admit(f->reg, stream, three, true, adm.newest, adm.n_changes, &err), 0);
+    hrd_registry_rollback(f->reg);
+    hrp_schema_unref(three);
+    hrp_schema_unref(other);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
 
 int main(void)
@@ -528,6 +567,7 @@ int main(void)
         T(a_deleted_version_keeps_its_number_and_comes_back_when_it_is_pushed),
         T(the_number_of_a_damaged_version_is_not_given_again),
         T(schemas_of_older_stores_are_numbered_in_order),
+        T(what_was_staged_meanwhile_is_looked_at_again),
         T(settings_are_the_streams_own_or_the_global_ones),
         T(what_is_staged_is_not_seen_before_it_is_published),
         T(one_group_gives_one_number_to_one_name),
