@@ -53,7 +53,7 @@ static bool is_main_file(struct hrp_schema *schema, const pb_file *file, size_t 
 static bool find(const struct hrd_api_task *t, const pb_file *file, size_t below, struct hrd_version *ret)
 {
     bool found = false;
-    struct hrd_version v;
+    struct hrd_version v = {0};
 
     for (uint32_t stream = hrd_registry_n_streams(t->cfg->registry); stream > 0; stream--) {
         struct hrd_version *list = NULL;
@@ -98,7 +98,7 @@ json_t *hrd_api_references(const struct hrd_api_task *t, struct hrp_schema *sche
         const char *name = main_file->dependency[i];
         const pb_file *file = strncmp(name, "google/protobuf/", 16) != 0 ? file_named(set, name) : NULL;
         struct hrd_stream_info info;
-        struct hrd_version v;
+        struct hrd_version v = {0};
 
         if (file != NULL && find(t, file, n, &v) && hrd_registry_stream(t->cfg->registry, v.stream_id, &info) == 0)
             json_array_append_new(list, json_pack("{s:s,s:s,s:I}", "name", name, "subject", info.name, "version", (json_int_t)v.version));

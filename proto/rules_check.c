@@ -177,7 +177,7 @@ static bool wanted(struct checking *k, uint32_t row)
     return true;
 }
 
-#define MAX_SUBS 64u
+#define MAX_SUBS (RULES_MAX_DEPTH + 28u) /* one for each message on the way, and for the list at its end */
 
 static void keep(struct checking *k, const struct hrp_site *site, const struct hrp_node *node, uint32_t value)
 {
@@ -401,6 +401,16 @@ static const struct hrp_site *joined(struct checking *k, const struct hrp_site *
     return site;
 }
 
+/* False: there was no room for them, so those before it would stand in the wrong places. */
+static bool has_its_subs(const struct hrp_violation *v)
+{
+    uint32_t n = 0;
+
+    for (uint32_t i = 0; i < v->site->n_field; i++)
+        n += v->site->field[i].subscripted;
+    return v->n_subs == n;
+}
+
 static void keep_child(struct checking *k, const struct rule_check *ck, const struct hrp_violation *child, uint32_t value)
 {
     const struct hrp_node *leaf = k->cols[ck->node].node;
@@ -412,7 +422,7 @@ static void keep_child(struct checking *k, const struct rule_check *ck, const st
     for (uint32_t i = child->n_subs; i-- > 0 && at != 0;)
         subs[--at] = child->subs[i];
     climb(k, leaf, value, subs, &at);
-    n = MAX_SUBS - at;
+    n = has_its_subs(child) ? MAX_SUBS - at : 0;
     k->ret->v[k->ret->n] = (struct hrp_violation){.row = row, .site = joined(k, &ck->site, child->site), .subs = keep_subs(k, subs + at, &n)};
     k->ret->v[k->ret->n++].n_subs = n;
 }

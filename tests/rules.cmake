@@ -16,3 +16,4 @@ add_executable(bench_rules bench/bench_rules.c) # run by hand, in a release buil
 target_link_libraries(bench_rules PRIVATE test_schemas hrd_re2)
 set_target_properties(bench_rules PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 headrace_test(unit_client_rules unit SOURCES unit/test_client_rules.c support/fake_collector.c support/event_type.c LIBS test_schemas headrace_sdk)
+headrace_test(unit_samples unit SOURCES unit/test_samples.c LIBS test_batches hrd_re2 hrp_schema_tools)

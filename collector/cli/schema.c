@@ -62,10 +62,8 @@ static const struct sub {
     {"list", "schema list", "no argument", 0, 0, 0, cli_schema_list},
     {"show", "schema show", "SUBJECT", TAKES_FILE | TAKES_VERSION | TAKES_FORMAT, 1, 1, cli_schema_show},
     {"lint", "schema lint", "FILE", TAKES_FILE, 1, 1, cli_schema_lint},
-#ifdef HEADRACE_CLI_TOOLS
     {"diff", "schema diff", "two SCHEMAs", TAKES_FILE, 2, 2, cli_schema_diff},
     {"samples", "schema samples", "SCHEMA", TAKES_FILE | TAKES_COUNT, 1, 1, cli_schema_samples},
-#endif
     {"mode", "schema mode", "[SUBJECT] [open|locked|readonly]", 0, 0, 2, cli_schema_mode},
     {"compatibility", "schema compatibility", "[SUBJECT] [MODE]", 0, 0, 2, cli_schema_compatibility},
     {"delete", "schema delete", "SUBJECT --version N", TAKES_VERSION, 1, 1, cli_schema_delete},

@@ -44,15 +44,8 @@ int cli_schema_push(struct cli_schema_call *call) { return load_and_offer(call, 
 
 int cli_schema_check(struct cli_schema_call *call)
 {
-#ifdef HEADRACE_CLI_TOOLS
     if (call->against != NULL)
         return cli_schema_check_against(call);
-#else
-    if (call->against != NULL) {
-        cli_error("this build cannot compare two schemas");
-        return CLI_FAILED;
-    }
-#endif
     if (call->mode != NULL)
         return cli_usage(call->verb, "--mode goes with --against; the collector has a setting for it (`headrace schema compatibility`)");
     return load_and_offer(call, true);
