@@ -13,3 +13,4 @@ add_test(NAME personal COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}
 set_tests_properties(personal PROPERTIES LABELS integration TIMEOUT 300
     ENVIRONMENT "HEADRACE_SOURCE=${PROJECT_SOURCE_DIR};HEADRACE_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1;PYTHONPATH=${CMAKE_CURRENT_SOURCE_DIR}/support")
 headrace_test(unit_door unit SOURCES unit/test_door.c LIBS test_commit_kit)
+headrace_test(property_door property SOURCES property/test_door.c LIBS test_commit_kit test_batches)
