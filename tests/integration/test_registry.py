@@ -218,6 +218,14 @@ class Registry(unittest.TestCase):
         self.headrace(*send)
         stream = self.ask("GET", "/api/v1/streams")["streams"][0]
         self.assertEqual((stream["rows"], stream["quarantined"]), (100, 100))
+        self.assertEqual(self.ask("DELETE", "/subjects/shop.Order/versions/1"), 1)
+        self.headrace(*send, code=4)  # a deleted version is refused, in any mode
+        stream = self.ask("GET", "/api/v1/streams")["streams"][0]
+        self.assertEqual((stream["rows"], stream["quarantined"]), (100, 200))
+        self.assertEqual(len(urllib.request.urlopen(self.daemon.http + "/api/v1/streams/shop.Order/events").read().splitlines()), 100)
+        self.headrace("schema", "push", *at, path)
+        self.headrace(*send)
+        self.assertEqual(self.ask("GET", "/api/v1/streams")["streams"][0]["rows"], 200)
         self.ask("PUT", "/mode", {"mode": "READONLY"})
         self.assertIn("readonly", self.fails(42205, "POST", "/subjects/shop.Order/versions", proto(V2)))
         self.assertEqual(self.push(V2, status=403)["verdict"], "refused")
