@@ -52,14 +52,48 @@ static const pb_value *numbered(const struct values *v, const pb_value *like)
 
 struct enums {
     struct values old, now;
+    const pb_value **kept;  /* [old.n], beside old.by_number: a constant of that number that both have; NULL: none */
     struct hrp_reserved was, is;
     bool closed;
     const char *path;
 };
 
+/* Once for each run of one number, since thousands of constants may share it. */
+static int kept_find(struct hrp_compat *c, struct enums *e)
+{
+    const pb_value *const *v = e->old.by_number;
+
+    e->kept = hrp_compat_take(c, e->old.n + 1, sizeof *e->kept);
+    if (e->kept == NULL)
+        return c->res;
+    for (size_t i = 0, end; i < e->old.n; i = end) {
+        const pb_value *kept = NULL;
+
+        for (end = i; end < e->old.n && v[end]->number == v[i]->number; end++) {
+            const pb_value *same = named(&e->now, v[end]);
+
+            if (same != NULL && same->number == v[i]->number)
+                kept = v[end];
+        }
+        for (size_t k = i; k < end; k++)
+            e->kept[k] = kept;
+    }
+    return 0;
+}
+
+/* False: the old one has no such number. */
+static bool kept_of(const struct enums *e, const pb_value *like, const pb_value **ret)
+{
+    const pb_value **found = bsearch(&like, e->old.by_number, e->old.n, sizeof *found, number_cmp);
+
+    if (found != NULL)
+        *ret = e->kept[found - e->old.by_number];
+    return found != NULL;
+}
+
 static void value_now(struct hrp_compat *c, const struct enums *e, const pb_value *v)
 {
-    const pb_value *namesake = named(&e->old, v), *same = numbered(&e->old, v);
+    const pb_value *namesake = named(&e->old, v), *same = numbered(&e->old, v), *kept = NULL;
 
     if (namesake != NULL && namesake->number != v->number) {
         hrp_compat_tell(c, HRP_BREAKS_BOTH, "enum_value_renumbered", e->path, v->name, "its number was %d and is %d: stored rows change their meaning",
@@ -73,18 +107,20 @@ static void value_now(struct hrp_compat *c, const struct enums *e, const pb_valu
     else if (same == NULL)
         hrp_compat_tell(c, e->closed ? HRP_BREAKS_FORWARD : 0, "enum_value_added", e->path, v->name, "a new constant, number %d%s", v->number,
                         e->closed ? ": who has the old schema does not know it, and the enum is closed" : "");
-    else if (named(&e->now, same) != NULL)
-        hrp_compat_tell(c, 0, "enum_alias_added", e->path, v->name, "another name of %s", same->name);
+    else if (kept_of(e, v, &kept) && kept != NULL)
+        hrp_compat_tell(c, 0, "enum_alias_added", e->path, v->name, "another name of %s", kept->name);
     else
         hrp_compat_tell(c, HRP_BREAKS_BOTH, "enum_value_renamed", e->path, v->name, "number %d was named `%s`: JSON and exports go by name", v->number, same->name);
 }
 
 static void value_gone(struct hrp_compat *c, const struct enums *e, const pb_value *v)
 {
+    const pb_value *kept = NULL;
+
     if (named(&e->now, v) != NULL)
         return;
     if (numbered(&e->now, v) != NULL) {
-        if (numbered(&e->old, v) != v && named(&e->now, numbered(&e->old, v)) != NULL)
+        if (kept_of(e, v, &kept) && kept != NULL)
             hrp_compat_tell(c, HRP_SEMANTIC, "enum_alias_removed", e->path, v->name, "the name went; its number has another one");
         return; /* renamed: told already */
     }
@@ -100,7 +136,7 @@ void hrp_compat_enum(struct hrp_compat *c, const struct hrp_symbol *old, const s
     struct enums e = {.closed = hrp_enum_closed(now), .path = path};
 
     if (values_sort(c, old->enm, &e.old) != 0 || values_sort(c, now->enm, &e.now) != 0 || hrp_reserved_of_enum(c, old->enm, &e.was) != 0 ||
-        hrp_reserved_of_enum(c, now->enm, &e.is) != 0)
+        hrp_reserved_of_enum(c, now->enm, &e.is) != 0 || kept_find(c, &e) != 0)
         return;
     if (hrp_enum_closed(old) != e.closed)
         hrp_compat_tell(c, HRP_SEMANTIC, "enum_openness_changed", path, NULL, "its enum is %s now: numbers without a name %s", e.closed ? "closed" : "open",

@@ -150,4 +150,6 @@ void hrp_compat_field(struct hrp_compat *c, const struct hrp_field_pair *p)
     hrp_compat_options(c, p);
     if (same_kind && was.cardinality == is.cardinality)
         hrp_compat_rules(c, p);
+    else if (was.cardinality == is.cardinality && (widens(was.type, is.type) || widens(is.type, was.type)))
+        hrp_compat_rules_of_new_type(c, p);
 }

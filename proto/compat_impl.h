@@ -57,6 +57,8 @@ void hrp_compat_field(struct hrp_compat *c, const struct hrp_field_pair *p);
 void hrp_compat_enum(struct hrp_compat *c, const struct hrp_symbol *old, const struct hrp_symbol *now, const char *path);
 /* A field that only one of them has; the other NULL. */
 void hrp_compat_rules(struct hrp_compat *c, const struct hrp_field_pair *p);
+/* The same field, where its type was widened or narrowed: rules of the two types are not compared one by one. */
+void hrp_compat_rules_of_new_type(struct hrp_compat *c, const struct hrp_field_pair *p);
 void hrp_compat_message_rules(struct hrp_compat *c, struct hrp_type *old, struct hrp_type *now, const char *path);
 void hrp_compat_options(struct hrp_compat *c, const struct hrp_field_pair *p);
 void hrp_compat_event_options(struct hrp_compat *c, const struct hrp_event_options *old, const struct hrp_event_options *now, const char *path);

@@ -102,10 +102,12 @@ static enum move compare_rule(const struct hrp_rule *old, const struct hrp_rule 
     return OTHER;
 }
 
-/* It is written, and says something. */
+/* It is written, and says something: false is as good as nothing. */
 static bool holds(const struct hrp_rule *rule)
 {
-    return rule != NULL && !(rule->def->pb_type == PB(BOOL) && !rule->def->repeated && strcmp(rule->def->name, "const") != 0 && rule->values[0].i == 0);
+    static const char *const say_false[] = {"const", NULL};
+
+    return rule != NULL && !(rule->def->pb_type == PB(BOOL) && !is_any(rule->def->name, say_false) && rule->values[0].i == 0);
 }
 
 /* Bounds turned inside out (an upper one below the lower) refuse what lies between: then neither direction is known. */
@@ -126,6 +128,12 @@ static void rule_pair(struct hrp_compat *c, const struct hrp_rule_def *def, cons
 
     if (name == NULL || strcmp(def->name, "example") == 0)
         return;
+    if (strcmp(def->name, "strict") == 0) { /* what it says when it is not written */
+        bool was = old == NULL || old->values[0].i != 0, is = now == NULL || now->values[0].i != 0;
+
+        tell(c, was == is ? SAME : is ? TIGHTER : LOOSER, path, name, "is another");
+        return;
+    }
     if (!holds(old) && !holds(now))
         return;
     if (!holds(old)) {
@@ -180,17 +188,33 @@ static void compare_field_rules(struct hrp_compat *c, const struct hrp_field_rul
         compare_field_rules(c, old->values, now->values, hrp_compat_text(c, "%s[]", path));
 }
 
-/* Rules that can't be read are refused where schemas are; here they are as none. */
-static const struct hrp_field_rules *rules_of(struct hrp_side *side, const struct hrp_type *t, const struct hrp_type_field *f)
+/* Rules that can't be read are refused where schemas are; here they are as none. Without memory nothing is known, and said. */
+static bool was_read(struct hrp_compat *c, int r)
+{
+    if (r == HR_ENOMEM || r == HR_ELIMIT)
+        hrp_compat_fail(c, r);
+    return r == 0;
+}
+
+static const struct hrp_field_rules *rules_of(struct hrp_compat *c, struct hrp_side *side, const struct hrp_type *t, const struct hrp_type_field *f)
 {
     const struct hrp_field_rules *fr = NULL;
 
-    return f != NULL && hrp_rules_of_field(&side->ds, t, f, &fr, NULL) == 0 ? fr : NULL;
+    return f != NULL && was_read(c, hrp_rules_of_field(&side->ds, t, f, &fr, NULL)) ? fr : NULL;
+}
+
+/* A wider or narrower integer has rules of another name; which way they moved is not worth knowing beside that. */
+void hrp_compat_rules_of_new_type(struct hrp_compat *c, const struct hrp_field_pair *p)
+{
+    const struct hrp_field_rules *now = rules_of(c, &c->now, p->now_type, p->now);
+
+    if (now != NULL && now->ignore != HRP_IGNORE_ALWAYS && (now->required || now->n_rules != 0 || now->items != NULL))
+        tell(c, OTHER, p->path, hrp_rules_type_name(now->type), "rules are those of another type");
 }
 
 void hrp_compat_rules(struct hrp_compat *c, const struct hrp_field_pair *p)
 {
-    const struct hrp_field_rules *old = rules_of(&c->old, p->old_type, p->old), *now = rules_of(&c->now, p->now_type, p->now);
+    const struct hrp_field_rules *old = rules_of(c, &c->old, p->old_type, p->old), *now = rules_of(c, &c->now, p->now_type, p->now);
 
     if (p->now == NULL)
         return; /* what is not there breaks no rule */
@@ -244,13 +268,13 @@ static void message_oneofs(struct hrp_compat *c, const struct hrp_message_rules 
     }
 }
 
-static bool oneof_required(struct hrp_side *side, const struct hrp_type *t, const char *name)
+static bool oneof_required(struct hrp_compat *c, struct hrp_side *side, const struct hrp_type *t, const char *name)
 {
     bool required = false;
 
     for (uint32_t i = 0; i < t->n_oneofs; i++)
         if (t->oneof_members[i] != 0 && strcmp(t->sym->msg->oneof_decl[i]->name, name) == 0)
-            (void)hrp_rules_of_oneof(&side->ds, t, i, &required, NULL);
+            (void)was_read(c, hrp_rules_of_oneof(&side->ds, t, i, &required, NULL));
     return required;
 }
 
@@ -258,16 +282,16 @@ void hrp_compat_message_rules(struct hrp_compat *c, struct hrp_type *old, struct
 {
     const struct hrp_message_rules *was = NULL, *is = NULL;
 
-    if (hrp_rules_of_message(&c->old.ds, old, &was, NULL) != 0)
+    if (!was_read(c, hrp_rules_of_message(&c->old.ds, old, &was, NULL)))
         was = NULL;
-    if (hrp_rules_of_message(&c->now.ds, now, &is, NULL) != 0)
+    if (!was_read(c, hrp_rules_of_message(&c->now.ds, now, &is, NULL)))
         is = NULL;
     message_oneofs(c, was, is, path);
     for (uint32_t i = 0; i < now->n_oneofs && c->res == 0; i++) {
         const char *name = now->sym->msg->oneof_decl[i]->name;
-        bool required, before = oneof_required(&c->old, old, name);
+        bool required, before = oneof_required(c, &c->old, old, name);
 
-        if (now->oneof_members[i] == 0 || hrp_rules_of_oneof(&c->now.ds, now, i, &required, NULL) != 0 || required == before)
+        if (now->oneof_members[i] == 0 || !was_read(c, hrp_rules_of_oneof(&c->now.ds, now, i, &required, NULL)) || required == before)
             continue;
         hrp_compat_tell_rule(c, required, required ? "rule_tightened" : "rule_loosened", path, "the oneof `%s` %s required", name,
                              required ? "is now" : "is no longer");

@@ -15,7 +15,7 @@ from mutate import pair
 from test_pairs import BUILD, SOURCE
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-BUF = os.path.join(HERE, "node_modules", ".bin", "buf")
+BUF = os.path.join(HERE, "node_modules", "@bufbuild", "buf-linux-x64", "bin", "buf")
 TABLE = os.path.join(SOURCE, "packaging", "docs", "compatibility.md")
 
 

@@ -18,7 +18,7 @@ import { randomMessage } from "./values.mjs";
 const PER_MESSAGE = 8, PER_FILE = 420, MOST_SHOWN = 12;
 const [executor, protoDir, protoc, work, pairs] = process.argv.slice(2);
 const seed = Number(process.env.HEADRACE_SEED ?? Date.now() % 4294967296);
-const buf = join(dirname(fileURLToPath(import.meta.url)), "node_modules/.bin/buf");
+const buf = join(dirname(fileURLToPath(import.meta.url)), "node_modules/@bufbuild/buf-linux-x64/bin/buf");
 const counts = { success: 0, violations: 0, compilation: 0, runtime: 0, unexpected: 0 }, known = KNOWN.map(() => 0);
 const shown = new Set(); // of what differs in the same way, one is shown
 let differ = 0, done = 0;
