@@ -62,7 +62,7 @@ static void say_shadow(const json_t *shadow)
         printf("  %s: ", cli_number(cli_json_number(c, "rows"), n));
         cli_say(cli_json_text(c, "path", ""));
         fputs(": ", stdout);
-        cli_say(cli_json_text(c, "message", "?"));
+        cli_say(cli_json_text(c, "message", cli_json_text(c, "rule_id", "?")));
         puts("");
     }
 }
