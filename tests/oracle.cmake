@@ -21,3 +21,11 @@ if(NODE AND EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/conformance/node_modules)
 else()
     message(STATUS "no node, or no npm ci in tests/conformance: the differential test of rules is left out")
 endif()
+
+# Hostile rules and rows.
+rules_descriptor_set(hostile)
+add_executable(make_rules_corpus fuzz/make_rules_corpus.c)
+target_link_libraries(make_rules_corpus PRIVATE test_schemas hrp_json)
+headrace_fuzz(rules SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_rules.c LIBS test_schemas hrd_re2 MAX_LEN 8192)
+headrace_fuzz(executor SOURCES ${PROJECT_SOURCE_DIR}/tests/fuzz/fuzz_executor.c LIBS hrp hrd_re2 MAX_LEN 4096)
+headrace_test(unit_rules_def unit SOURCES unit/test_rules_def.c LIBS test_schemas)
