@@ -2,13 +2,6 @@
 headrace_test(unit_cli unit SOURCES unit/test_cli.c LIBS headrace_cli)
 headrace_test(unit_cli_span unit SOURCES unit/test_span.c LIBS headrace_cli)
 
-find_package(Python3 REQUIRED COMPONENTS Interpreter)
-function(headrace_python_test name label script) # headrace_python_test(name label script TIMEOUT s ARGS ...)
-    cmake_parse_arguments(T "" "TIMEOUT" "ARGS" ${ARGN})
-    add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/${script} ${T_ARGS})
-    set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${T_TIMEOUT} SKIP_RETURN_CODE 77
-        ENVIRONMENT "HEADRACE_SOURCE=${PROJECT_SOURCE_DIR};HEADRACE_BUILD=${CMAKE_BINARY_DIR};PYTHONPATH=${CMAKE_CURRENT_SOURCE_DIR}/support;PYTHONDONTWRITEBYTECODE=1")
-endfunction()
 headrace_python_test(cli integration integration/test_cli.py TIMEOUT 300)
 
 # What is measured and shown is the release build's; the demo's data come from npm.

@@ -1,5 +1,4 @@
 # What a user builds with: the code generator, what it writes, the installed package, the examples.
-find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(user_flags "")
 if(HEADRACE_SANITIZE)
     set(user_flags "-fsanitize=${HEADRACE_SANITIZE}")
@@ -7,9 +6,7 @@ elseif(HEADRACE_COVERAGE)
     set(user_flags "--coverage")
 endif()
 function(headrace_user_test name label script) # headrace_user_test(name label script): a program of a user's, as installed
-    add_test(NAME ${name} COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/${script})
-    set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300
-        ENVIRONMENT "HEADRACE_SOURCE=${PROJECT_SOURCE_DIR};HEADRACE_BUILD=${CMAKE_BINARY_DIR};HEADRACE_FLAGS=${user_flags};PYTHONPATH=${CMAKE_CURRENT_SOURCE_DIR}/support;PYTHONDONTWRITEBYTECODE=1")
+    headrace_python_test(${name} ${label} ${script} ENVIRONMENT "HEADRACE_FLAGS=${user_flags}")
 endfunction()
 
 if(NOT HEADRACE_FUZZ) # clang's sanitizers do not mix with gcc's

@@ -39,10 +39,7 @@ if(HEADRACE_COLLECTOR)
     headrace_test(unit_json unit SOURCES unit/test_json.c LIBS test_schemas hrp_json)
     headrace_test(property_json property SOURCES property/test_json.c LIBS test_batches hrp_json)
 endif()
-find_package(Python3 REQUIRED COMPONENTS Interpreter)
-add_test(NAME protocol COMMAND ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/conformance/test_protocol.py)
-set_tests_properties(protocol PROPERTIES LABELS unit TIMEOUT 120
-    ENVIRONMENT "HEADRACE_SOURCE=${PROJECT_SOURCE_DIR};HEADRACE_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+headrace_python_test(protocol unit conformance/test_protocol.py)
 add_executable(bench_batch bench/bench_batch.c) # run by hand, in a release build
 target_link_libraries(bench_batch PRIVATE test_schemas)
 set_target_properties(bench_batch PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)

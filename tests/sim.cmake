@@ -2,8 +2,7 @@
 if(HEADRACE_COLLECTOR)
     headrace_test(sim sim SOURCES sim/test_sim.c sim/world.c sim/disk.c sim/net.c sim/app.c sim/server.c sim/oracle.c support/event_type.c
         LIBS headrace_sdk headraced_core TIMEOUT 600)
-    add_test(NAME sim_nightly COMMAND sim)
-    set_tests_properties(sim_nightly PROPERTIES LABELS "nightly" TIMEOUT 36000 ENVIRONMENT "HEADRACE_SIM_SEEDS=10000000;HEADRACE_SIM_SEED=100001")
+    headrace_command_test(sim_nightly nightly TIMEOUT 36000 COMMAND sim ENVIRONMENT HEADRACE_SIM_SEEDS=10000000 HEADRACE_SIM_SEED=100001)
     if(HEADRACE_SANITIZE OR HEADRACE_COVERAGE)
         target_compile_definitions(sim PRIVATE SIM_DEFAULT_SEEDS=1000)
     else()
