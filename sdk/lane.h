@@ -47,8 +47,10 @@ struct hrs_slot {
     /* the reader's cache line */
     _Atomic uint64_t floor_n;   /* every number below it is in a published batch */
     _Atomic uint64_t reported[HRS_LANE_REASONS]; /* drops that are */
-    uint64_t spare;
+    _Atomic uint32_t control;   /* what the collector asks of this stream: 0 log, HRS_CONTROL_OFF, n: keep one call in n */
+    uint32_t spare;
 };
+#define HRS_CONTROL_OFF UINT32_MAX
 
 struct hrs_lane_head {
     char magic[8];
@@ -183,6 +185,11 @@ uint64_t hrs_record_n(const struct hrs_record *r, uint64_t expect_n);
 void hrs_lane_dropped(const struct hrs_lane *l, uint32_t type, uint64_t ret[HRS_LANE_REASONS]);
 uint64_t hrs_lane_floor(const struct hrs_lane *l, uint32_t type);
 void hrs_lane_reported(const struct hrs_lane *l, uint32_t type, uint64_t ret[HRS_LANE_REASONS]);
+/* What calls of this type do from now on; the writer sees it soon, not at once. */
+static inline void hrs_lane_set_control(struct hrs_lane *l, uint32_t type, uint32_t control)
+{
+    atomic_store_explicit(&l->slots[type].control, control, memory_order_relaxed);
+}
 /* After the batch was published: (2) first the floor of each of its types, then the tail. */
 void hrs_lane_set_floor(struct hrs_lane *l, uint32_t type, uint64_t floor_n, const uint64_t reported[HRS_LANE_REASONS]);
 void hrs_lane_free(struct hrs_lane *l, uint64_t tail);
