@@ -3,6 +3,7 @@
 #include "client.h"
 #include "alloc.h"
 #include "clients.h"
+#include "clock.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -104,6 +105,7 @@ static hr_client *new_client(void)
 
     if (c == NULL)
         return NULL;
+    hrs_clock_init();
     c->dir.fd = -1;
     pthread_mutex_init(&c->mutex, NULL);
     pthread_mutex_init(&c->zero_mutex, NULL);

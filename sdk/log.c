@@ -1,9 +1,8 @@
 /* The log call. Hot path: the calling thread's cache names its lane, the type's slot is open, there is room: then a row
  * costs its encoding, a time stamp and three stores. Everything else, and everything that can fail, is hrs_client_enter. */
 #include "client.h"
-#include <errno.h>
+#include "clock.h"
 #include <headrace_row.h>
-#include <time.h>
 
 /* The generator's bound counts each varint at its longest; the row itself is held against HR_MAX_EVENT_BYTES at its end. */
 #define MAX_BOUND 98304u
@@ -14,15 +13,8 @@ static __thread __attribute__((tls_model("initial-exec"))) struct {
     const hr_client *client;
     uint64_t epoch;
     struct hrs_lane *lane;
+    struct hrs_anchor clock;
 } cache;
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
 
 static __attribute__((noinline)) int enter(hr_client *client, hr_type *type, struct hrs_lane **ret, uint32_t *ret_index)
 {
@@ -69,11 +61,11 @@ uint8_t *hr_row_begin(hr_client *client, hr_type *type, size_t max_bytes, int64_
     if (__builtin_expect(max_bytes > MAX_BOUND, 0))
         return refuse(r, l, r->index, HRS_LANE_TOOBIG, HR_ETOOBIG);
     wide = hrs_lane_wide(&l->slots[r->index]);
-    rec = hrs_lane_reserve(l, HRS_REC_HEAD + WIDE_BYTES + max_bytes);
+    rec = hrs_lane_reserve(l, HRS_REC_HEAD + WIDE_BYTES + max_bytes + HR_ROW_SLACK);
     if (__builtin_expect(rec == NULL, 0))
         return refuse(r, l, r->index, HRS_LANE_FULL, HR_EFULL);
     if (event_time_ns == 0)
-        event_time_ns = now_ns();
+        event_time_ns = hrs_clock_now(&cache.clock);
     memcpy(rec + 8, &event_time_ns, sizeof event_time_ns);
     r->lane = l;
     r->start = rec + HRS_REC_HEAD + (__builtin_expect(wide, 0) ? hrs_lane_put_wide(l, r->index, rec + HRS_REC_HEAD) : 0);
@@ -125,7 +117,7 @@ int hr_log_raw(hr_client *client, hr_type *type, const void *bytes, size_t n_byt
         hrs_lane_drop(l, index, HRS_LANE_TOOBIG);
         return HR_ETOOBIG;
     }
-    return hrs_lane_log(l, index, now_ns(), 1, reason != NULL ? reason : "", bytes, n_bytes);
+    return hrs_lane_log(l, index, hrs_clock_now(&cache.clock), 1, reason != NULL ? reason : "", bytes, n_bytes);
 }
 
 hr_bytes hr_str(const char *s)

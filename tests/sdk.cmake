@@ -1,6 +1,8 @@
 # The SDK: lanes, options, spool, connection and the client as an application sees it.
 set(SDK_SUPPORT support/fake_collector.c support/event_type.c)
 headrace_test(unit_lane unit SOURCES unit/test_lane.c LIBS headrace_sdk)
+headrace_test(unit_clock unit SOURCES unit/test_clock.c LIBS headrace_sdk)
+headrace_test(unit_row unit SOURCES unit/test_row.c LIBS headrace_sdk)
 headrace_test(unit_options unit SOURCES unit/test_options.c LIBS headrace_sdk)
 headrace_test(unit_client unit SOURCES unit/test_client.c ${SDK_SUPPORT} LIBS headrace_sdk)
 headrace_test(unit_spool unit SOURCES unit/test_spool.c support/event_type.c LIBS headrace_sdk)

@@ -6,7 +6,8 @@
  *     return hr_row_end(&r, p);
  *
  * Between begin and end nothing may fail, block or call out: max_bytes is an upper bound the generator
- * computes from the schema and the lengths of the row's strings. */
+ * computes from the schema and the lengths of the row's strings. Behind it are HR_ROW_SLACK bytes more, so that a number
+ * can be stored by whole words: what a put leaves behind the end it returns means nothing and is overwritten. */
 #ifndef HEADRACE_ROW_H
 #define HEADRACE_ROW_H
 #include <headrace.h>
@@ -17,6 +18,7 @@ extern "C" {
 #endif
 
 #define HR_MAX_DEPTH 100 /* levels of messages in one event, itself the first; a deeper one is dropped as too big */
+#define HR_ROW_SLACK 8 /* bytes that a put may touch behind the bound */
 #define HR_TOO_DEEP (1u << 24) /* the size such an event is given: more than any lane has room for */
 
 typedef struct hr_row {
@@ -34,22 +36,58 @@ HR_API int hr_row_end(hr_row *r, uint8_t *end);
 /* Upper bounds: 10 bytes a varint, 5 a 32-bit one. All return the new end. */
 static inline uint8_t *hr_put_varint(uint8_t *p, uint64_t v)
 {
-    while (v >= 0x80) {
-        *p++ = (uint8_t)(v | 0x80);
-        v >>= 7;
+    if (v < 0x80) {
+        *p = (uint8_t)v;
+        return p + 1;
     }
+    if (v < UINT64_C(1) << 56) { /* eight groups of seven bits spread to eight bytes, all but the last with the top bit */
+        unsigned n = (unsigned)(63 - __builtin_clzll(v)) / 7; /* bytes that continue: 1 to 7 */
+        uint64_t x = (v & 0x0fffffff) | (v & 0xfffffff0000000) << 4;
+
+        x = (x & 0x00003fff00003fff) | (x & 0x0fffc0000fffc000) << 2;
+        x = (x & 0x007f007f007f007f) | (x & 0x3f803f803f803f80) << 1;
+        x |= UINT64_C(0x8080808080808080) & ((UINT64_C(1) << 8 * n) - 1);
+        memcpy(p, &x, 8);
+        return p + n + 1;
+    }
+    for (; v >= 0x80; v >>= 7)
+        *p++ = (uint8_t)(v | 0x80);
     *p++ = (uint8_t)v;
     return p;
 }
 static inline uint8_t *hr_put_fixed32(uint8_t *p, uint32_t v) { memcpy(p, &v, 4); return p + 4; } /* little-endian hosts only, checked in CMake */
 static inline uint8_t *hr_put_fixed64(uint8_t *p, uint64_t v) { memcpy(p, &v, 8); return p + 8; }
 static inline uint64_t hr_zigzag64(int64_t v) { return ((uint64_t)v << 1) ^ (uint64_t)(v >> 63); }
+/* Most strings are short: copied in place, as two words that may overlap, they cost a fraction of a call. Of s nothing is read
+ * but its n bytes. */
+static inline uint8_t *hr_put_bytes(uint8_t *p, const void *s, size_t n)
+{
+    const uint8_t *from = (const uint8_t *)s;
+    uint64_t a, b;
+    uint32_t c, d;
+
+    if (n > 16) {
+        memcpy(p, from, n);
+    } else if (n >= 8) {
+        memcpy(&a, from, 8);
+        memcpy(&b, from + n - 8, 8);
+        memcpy(p, &a, 8);
+        memcpy(p + n - 8, &b, 8);
+    } else if (n >= 4) {
+        memcpy(&c, from, 4);
+        memcpy(&d, from + n - 4, 4);
+        memcpy(p, &c, 4);
+        memcpy(p + n - 4, &d, 4);
+    } else if (n != 0) {
+        p[0] = from[0];
+        p[n / 2] = from[n / 2];
+        p[n - 1] = from[n - 1];
+    }
+    return p + n;
+}
 static inline uint8_t *hr_put_str(uint8_t *p, const void *s, size_t n)
 {
-    p = hr_put_varint(p, n);
-    if (n != 0)
-        memcpy(p, s, n);
-    return p + n;
+    return hr_put_bytes(hr_put_varint(p, n), s, n);
 }
 static inline uint8_t *hr_put_double(uint8_t *p, double v) { memcpy(p, &v, 8); return p + 8; }
 static inline uint8_t *hr_put_float(uint8_t *p, float v) { memcpy(p, &v, 4); return p + 4; }
