@@ -384,13 +384,17 @@ int hrp_check_run(const struct hrp_rules *rules, uint32_t program, const struct 
 
 /* ---- children ---- */
 
-/* A child's site behind the path of the leaf it lies in. */
+/* A child's site behind the path of the leaf it lies in. Neighbours tend to break the same rule: the last one is kept. */
 static const struct hrp_site *joined(struct checking *k, const struct hrp_site *leaf, const struct hrp_site *child)
 {
-    struct hrp_site *site = text_room(k, 1, sizeof *site);
+    struct hrp_site *site;
     uint32_t n = leaf->n_field + child->n_field;
-    struct hrp_path_element *path = site != NULL ? text_room(k, n + UINT64_C(1), sizeof *path) : NULL;
+    struct hrp_path_element *path;
 
+    if (k->joined != NULL && k->joined_child == child)
+        return k->joined;
+    site = text_room(k, 1, sizeof *site);
+    path = site != NULL ? text_room(k, n + UINT64_C(1), sizeof *path) : NULL;
     if (path == NULL)
         return child;
     memcpy(path, leaf->field, leaf->n_field * sizeof *path);
@@ -398,7 +402,22 @@ static const struct hrp_site *joined(struct checking *k, const struct hrp_site *
     *site = *child;
     site->field = path;
     site->n_field = n;
+    k->joined = site;
+    k->joined_child = child;
     return site;
+}
+
+/* What lies behind a leaf was held against its type when the batch was opened, so this is not met; if it is, it is told. */
+static void cannot_look(struct checking *k, const struct rule_check *ck, uint32_t value, const char *message)
+{
+    struct hrp_site *site = text_room(k, 1, sizeof *site);
+
+    if (site == NULL) {
+        fail_with(k, HR_ENOMEM);
+        return;
+    }
+    *site = (struct hrp_site){.rule_id = "headrace.untyped", .message = message, .field = ck->site.field, .n_field = ck->site.n_field};
+    keep(k, site, k->cols[ck->node].node, value);
 }
 
 /* False: there was no room for them, so those before it would stand in the wrong places. */
@@ -443,11 +462,12 @@ static void run_children(struct checking *k, const struct rule_check *ck, struct
     k->ret->left_out += found.left_out;
     if (found.runtime[0] != '\0')
         memcpy(k->ret->runtime, found.runtime, sizeof found.runtime);
+    k->joined = NULL; /* its child's site may go with what was found */
     hrp_violations_fini(&found);
 }
 
-/* Fills b with values from `from` on, as many as it takes; how many. A value that can't be read is none of the rules' matter. */
-static uint32_t fill(struct checking *k, const struct hrp_column *c, struct hrp_builder *b, uint32_t from)
+/* Fills b with values from `from` on, as many as it takes; how many. One that can't be read stands there as empty, and is told. */
+static uint32_t fill(struct checking *k, const struct rule_check *ck, const struct hrp_column *c, struct hrp_builder *b, uint32_t from)
 {
     uint32_t i = from;
 
@@ -459,8 +479,10 @@ static uint32_t fill(struct checking *k, const struct hrp_column *c, struct hrp_
 
         if (r == HR_EFULL && i != from)
             break;
-        if (r == HR_EROW || r == HR_ETOOBIG || r == HR_EFULL)
+        if (r == HR_EROW || r == HR_ETOOBIG || r == HR_EFULL) {
+            cannot_look(k, ck, i, "is not what its type says");
             r = hrp_builder_add(b, 0, i + UINT64_C(1), 0, 1, 0, NULL, 0, &why);
+        }
         if (r != 0)
             fail_with(k, r);
         i++;
@@ -474,7 +496,11 @@ void hrp_check_children(struct checking *k, const struct rule_check *ck)
     struct hrp_schema *schema = k->rules->programs[ck->program].schema;
     uint32_t from = 0;
 
-    if (!k->rules->programs[ck->program].active || k->depth == RULES_MAX_DEPTH)
+    if (!k->rules->programs[ck->program].active)
+        return;
+    for (uint32_t i = 0; k->depth == RULES_MAX_DEPTH && i < c->n_values; i++)
+        cannot_look(k, ck, i, "is nested too deeply");
+    if (k->depth == RULES_MAX_DEPTH)
         return;
     while (from < c->n_values && k->res == 0) {
         struct hrp_builder *b; /* a new one each time: what a view shows is not sealed away */
@@ -485,7 +511,7 @@ void hrp_check_children(struct checking *k, const struct rule_check *ck)
             fail_with(k, r);
             return;
         }
-        n = fill(k, c, b, from);
+        n = fill(k, ck, c, b, from);
         if (k->res == 0)
             run_children(k, ck, b, from);
         hrp_builder_free(b);

@@ -118,6 +118,7 @@ struct checking {
     uint32_t most, depth;
     __int128 now;
     int res;                 /* the first failure */
+    const struct hrp_site *joined, *joined_child; /* the last site of a child and what it was made of; NULL: none */
 };
 void hrp_check_fail(struct checking *k, const struct rule_check *ck, uint32_t value);      /* value or instance of ck->node */
 void hrp_check_fail_slot(struct checking *k, const struct rule_check *ck, uint32_t slot);  /* slot of ck->node */
