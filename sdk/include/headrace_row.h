@@ -33,6 +33,14 @@ HR_API uint8_t *hr_row_begin(hr_client *client, hr_type *type, size_t max_bytes,
 /* Publish the row: `end` is one past its last byte, at most begin + max_bytes. Returns 0. */
 HR_API int hr_row_end(hr_row *r, uint8_t *end);
 
+/* The plain way, that touches no byte but the number's: for a number with something behind it already. */
+static inline uint8_t *hr_put_varint_exactly(uint8_t *p, uint64_t v)
+{
+    for (; v >= 0x80; v >>= 7)
+        *p++ = (uint8_t)(v | 0x80);
+    *p++ = (uint8_t)v;
+    return p;
+}
 /* Upper bounds: 10 bytes a varint, 5 a 32-bit one. All return the new end. */
 static inline uint8_t *hr_put_varint(uint8_t *p, uint64_t v)
 {
@@ -50,10 +58,7 @@ static inline uint8_t *hr_put_varint(uint8_t *p, uint64_t v)
         memcpy(p, &x, 8);
         return p + n + 1;
     }
-    for (; v >= 0x80; v >>= 7)
-        *p++ = (uint8_t)(v | 0x80);
-    *p++ = (uint8_t)v;
-    return p;
+    return hr_put_varint_exactly(p, v);
 }
 static inline uint8_t *hr_put_fixed32(uint8_t *p, uint32_t v) { memcpy(p, &v, 4); return p + 4; } /* little-endian hosts only, checked in CMake */
 static inline uint8_t *hr_put_fixed64(uint8_t *p, uint64_t v) { memcpy(p, &v, 8); return p + 8; }
@@ -119,7 +124,7 @@ static inline uint8_t *hr_end_len(uint8_t *start, uint8_t *end)
     }
     k = hr_varint_bytes(n);
     memmove(start + k, start + 1, n);
-    hr_put_varint(start, n);
+    hr_put_varint_exactly(start, n);
     return start + k + n;
 }
 

@@ -60,11 +60,30 @@ static void strings(void **state)
     }
 }
 
+/* A length that is put before what was written already leaves that as it was. */
+static void lengths(void **state)
+{
+    for (size_t n = 0; n < 40000; n = n < 300 ? n + 1 : n * 2 + 1) {
+        uint8_t *got = malloc(n + 10 + HR_ROW_SLACK), len[10];
+        size_t k = plain_varint(len, n);
+
+        assert_non_null(got);
+        for (size_t i = 0; i < n; i++)
+            got[1 + i] = (uint8_t)(i * 7 + n + 1);
+        assert_int_equal(hr_end_len(got, got + 1 + n) - got, k + n);
+        assert_memory_equal(got, len, k);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(got[k + i], (uint8_t)(i * 7 + n + 1));
+        free(got);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(varints),
         cmocka_unit_test(strings),
+        cmocka_unit_test(lengths),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
