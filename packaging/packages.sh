@@ -10,7 +10,7 @@ HEADRACE_PACKAGES_DEMO=(nodejs npm)
 HEADRACE_PACKAGES_TEST=(
     clang libclang-rt-14-dev libcmocka-dev nodejs npm chromium prometheus python3 strace xfsprogs e2fsprogs mount procps
 )
-HEADRACE_PACKAGES_BENCH=(rsyslog libspdlog-dev libfmt-dev util-linux)
+HEADRACE_PACKAGES_BENCH=(rsyslog libspdlog-dev libfmt-dev liblttng-ust-dev lttng-tools util-linux)
 
 # headrace_install_packages PACKAGE...: installs those that are missing, as root or with sudo. Asks nothing.
 headrace_install_packages() {

@@ -1,31 +1,27 @@
 #!/usr/bin/env python3
-"""Benchmarks beside peers, in one run, A B B A: what a log call costs, and what a collector costs per million durable events.
+"""What a collector costs per million durable events, beside its peer, in one run, A B B A. What a log call costs: sdk/run.py.
 
-    tests/bench/run.py BUILD [--rounds 7] [--flights FILE] [--events N]
+    tests/bench/run.py BUILD [--rounds 8] [--flights FILE] [--events N]
 
 BUILD is a release build with the targets `headraced bench`. FILE is flights.tsv of packaging/demo (made when not given; needs
 node and `npm ci` in packaging/demo). Prints every round, the medians, and the worst and best of the rounds' ratios. An idle
 machine is needed for figures to mean anything: the load at the start and at the end is printed with them."""
 import argparse
 import os
-import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
-SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+from measure import SOURCE, flights_file, load, output, ratio_text, rounds_of, tell_machine, version
 sys.path.insert(0, os.path.join(SOURCE, "tests", "support"))
 from daemon import Daemon  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def output(*args, env=None):
-    return subprocess.run(args, check=True, stdout=subprocess.PIPE, text=True, env=env).stdout
 
 
 def cpu_seconds(pid):
@@ -34,25 +30,13 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def load():
-    with open("/proc/loadavg") as f:
-        return " ".join(f.read().split()[:3])
-
-
-def version(*args):
-    try:
-        return output(*args).splitlines()[0]
-    except (OSError, subprocess.CalledProcessError, IndexError):
-        return "unknown"
-
-
 # ---- peers: each returns (cpu seconds of the server per million events, events it has at the end) ----
 
 def headrace(run):
     with Daemon() as d:
         env = {**os.environ, "HEADRACE_URL": d.url, "HEADRACE_SPOOL": tempfile.mkdtemp(dir=run.tmp)}
         before = cpu_seconds(d.proc.pid)
-        output(run.bench("bench_call"), "send", run.flights, env=env)
+        output(run.bench("bench_send"), run.flights, env=env)
         line = d.json("/api/v1/ledger")["lines"][0]
         deadline = time.monotonic() + 60
         while d.json(f"/api/v1/streams/{line['stream']}/quality")["total"]["rows"] < line["accepted"]:  # part of the bill
@@ -78,7 +62,6 @@ def count_lines(path):
 
 
 def free_port():
-    import socket
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
@@ -93,7 +76,6 @@ def rsyslog(run):
     try:
         for _ in range(200):
             try:
-                import socket
                 socket.create_connection(("127.0.0.1", port)).close()
                 break
             except OSError:
@@ -126,43 +108,13 @@ class Run:
     def bench(self, name):
         return os.path.join(self.build, "tests", name)
 
-    def call(self, *args, env=None):
-        return float(output(self.bench(args[0]), *args[1:], env=env).split()[0])
-
-
-def pairs(rounds, a, b):
-    """A B B A ...: each round's pair, in turns."""
-    found = []
-    for i in range(rounds):
-        first, second = (a, b) if i % 2 == 0 else (b, a)
-        x, y = first(), second()
-        found.append((x, y) if i % 2 == 0 else (y, x))
-    return found
-
 
 def tell(what, unit, ours, theirs, found):
-    ratios = sorted(y / x for x, y in found if x > 0)
     print(f"\n{what}, {unit}; {ours}, {theirs}, ratio")
     for x, y in found:
         print(f"  {x:10.3f} {y:10.3f} {y / x if x > 0 else float('nan'):8.1f}")
     print(f"  median: {ours} {statistics.median(x for x, _ in found):.3f}, {theirs} {statistics.median(y for _, y in found):.3f}; "
-          f"ratio {statistics.median(ratios):.1f} ({ratios[0]:.1f} to {ratios[-1]:.1f})")
-
-
-def calls(run, rounds):
-    tmp = tempfile.mkdtemp(dir=run.tmp)
-    floor = [[run.call("bench_call", what, run.flights) for _ in range(3)] for what in ("empty", "clock")]
-    with Daemon() as d:
-        def ours():
-            spool = tempfile.mkdtemp(dir="/dev/shm")
-            env = {**os.environ, "HEADRACE_URL": d.url, "HEADRACE_SPOOL": spool}
-            ns = run.call("bench_call", "headrace", run.flights, env=env)
-            shutil.rmtree(spool, ignore_errors=True)
-            return ns
-
-        found = pairs(rounds, ours, lambda: run.call("bench_spdlog", run.flights, os.path.join(tmp, "spdlog.log")))
-    print(f"\nan empty call: {min(floor[0]):.2f} ns; clock_gettime, which each event's time needs: {min(floor[1]):.1f} ns")
-    tell("a log call of five fields, one thread", "ns", "headrace", "spdlog async", found)
+          f"ratio {ratio_text([y / x for x, y in found if x > 0])}")
 
 
 def collectors(run, rounds):
@@ -173,18 +125,9 @@ def collectors(run, rounds):
         counts.append(n)
         return used
 
-    found = pairs(rounds, lambda: measured(headrace), lambda: measured(rsyslog))
+    found = list(rounds_of(rounds, [lambda: measured(headrace), lambda: measured(rsyslog)]))
     print(f"\nevents stored in each run: {sorted(set(counts))}; headraced fsyncs before it acknowledges, rsyslogd does not sync")
     tell("a collector's CPU time per million events", "s, user and system, all threads", "headraced", "rsyslogd", found)
-
-
-def flights_file(given, events, tmp):
-    if given is None:
-        folder = os.path.join(tmp, "flights")
-        os.mkdir(folder)
-        subprocess.run(["node", os.path.join(SOURCE, "packaging/demo/convert.mjs"), folder, str(events)], check=True)
-        given = os.path.join(folder, "flights.tsv")
-    return given
 
 
 def main():
@@ -197,14 +140,9 @@ def main():
     os.environ["HEADRACE_BUILD"] = build = os.path.realpath(a.build)
     tmp = tempfile.mkdtemp(prefix="headrace-bench.")
     try:
-        print(f"{os.uname().sysname} {os.uname().release}, {os.cpu_count()} processors, load {load()}")
-        with open("/proc/cpuinfo") as f:
-            print(re.search(r"model name\s*: (.*)", f.read()).group(1))
-        print(version(os.path.join(build, "bin", "headraced"), "--version"))
-        print("spdlog", version("pkg-config", "--modversion", "spdlog"), "|", version("rsyslogd", "-v"))
-        print("command:", " ".join(sys.argv))
+        tell_machine()
+        print(version(os.path.join(build, "bin", "headraced"), "--version"), "|", version("rsyslogd", "-v"))
         run = Run(build, flights_file(a.flights, a.events, tmp), tmp)
-        calls(run, a.rounds)
         collectors(run, a.rounds)
         print(f"\nload at the end {load()}")
     finally:
