@@ -202,6 +202,8 @@ hr_options *hrs_options_copy(const hr_options *opt)
         }
         copy->set[i] = opt->set[i];
     }
+    if (copy != NULL && opt != NULL)
+        hr_options_set_logger(copy, opt->log_fn, opt->log_user, opt->log_most);
     return copy;
 }
 
@@ -229,6 +231,22 @@ int hr_options_set(hr_options *opt, const char *name, const char *value, struct 
         return hr_error_set(err, r, "%s: %s", name, hr_strerror(r));
     opt->set[i] = true;
     return 0;
+}
+
+void hr_options_set_logger(hr_options *opt, hr_log_fn *fn, void *user, enum hr_level most)
+{
+    if (opt == NULL)
+        return;
+    opt->log_fn = fn;
+    opt->log_user = user;
+    opt->log_most = most;
+}
+
+const char *hr_level_name(enum hr_level level)
+{
+    static const char *const names[] = {[HR_LEVEL_ERROR] = "error", [HR_LEVEL_WARNING] = "warning", [HR_LEVEL_INFO] = "info"};
+
+    return level >= HR_LEVEL_ERROR && level <= HR_LEVEL_INFO ? names[level] : "?";
 }
 
 void hr_options_each(void (*fn)(void *arg, const char *name, const char *type, const char *unit, const char *default_value,

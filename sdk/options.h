@@ -14,6 +14,9 @@ struct hr_options {
     char *text[HRS_OPT_N];     /* TEXT: the value */
     int64_t number[HRS_OPT_N]; /* the others; TIME in ms */
     bool set[HRS_OPT_N];
+    hr_log_fn *log_fn;         /* NULL: nobody listens */
+    void *log_user;
+    enum hr_level log_most;
 };
 hr_options *hrs_options_copy(const hr_options *opt); /* NULL: the defaults; NULL is returned without memory */
 /* Host and port of a headrace:// URL into buffers; HR_EINVAL with its text. */

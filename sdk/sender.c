@@ -6,6 +6,7 @@
 #include "alloc.h"
 #include "client.h"
 #include "link.h"
+#include "notice.h"
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
@@ -24,6 +25,7 @@ struct hrs_sender {
     uv_timer_t timer;
     struct hrs_link link;
     struct hrs_agent agent;
+    struct hrs_notice notice;
     uint32_t n_lanes;              /* of the client's, known to the batcher */
     uint64_t flush_running;        /* ticket */
     int64_t adopt_at_mono_ns, last_mono_ns, idle_ns;
@@ -232,6 +234,7 @@ static void round_trip(struct hrs_sender *s, struct hrs_step *step)
     adopt(s, now);
     hrs_agent_step(&s->agent, now, hrs_wall_ns(), step);
     hrs_link_act(&s->link);
+    hrs_notice_look(&s->notice, now);
     answer(s);
 }
 
@@ -258,6 +261,7 @@ static void *run(void *arg)
         round_trip(s, &step);
         wait_for_events(s, &step);
     }
+    hrs_notice_look(&s->notice, INT64_MAX);
     say_goodbye(s);
     return NULL;
 }
@@ -340,6 +344,7 @@ static int set_up(struct hrs_sender *s)
     s->agent.release = release_folder;
     s->agent.arg = s;
     hrs_link_init(&s->link, &s->loop, &s->agent.conn);
+    hrs_notice_init(&s->notice, c, c->opt, &s->agent);
     s->idle_ns = MS;
     s->last_mono_ns = hrs_mono_ns();
     return hrs_url_parse(c->opt->text[HRS_OPT_url], s->link.host, s->link.port, NULL);

@@ -10,3 +10,4 @@ if(NOT HEADRACE_SANITIZE AND NOT HEADRACE_COVERAGE) # both allocate and call the
 endif()
 headrace_test(unit_spool unit SOURCES unit/test_spool.c support/event_type.c LIBS headrace_sdk)
 headrace_test(unit_conn unit SOURCES unit/test_conn.c support/event_type.c LIBS headrace_sdk)
+headrace_test(unit_notice unit SOURCES unit/test_notice.c ${SDK_SUPPORT} LIBS headrace_sdk)

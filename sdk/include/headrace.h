@@ -54,6 +54,22 @@ HR_API int hr_options_set(hr_options *opt, const char *name, const char *value, 
 HR_API void hr_options_each(void (*fn)(void *arg, const char *name, const char *type, const char *unit,
                                        const char *default_value, const char *range, const char *sentence), void *arg);
 
+/* What the client has to say to whoever runs the application. The library itself writes to no stream: without a logger nobody
+ * hears it, but hr_status_text and the counters tell the same. */
+enum hr_level {
+    HR_LEVEL_ERROR = 1,   /* events were given up */
+    HR_LEVEL_WARNING = 2, /* refused, dropped, not connected; the client goes on */
+    HR_LEVEL_INFO = 3     /* connected, took over a folder */
+};
+/* One line without a newline, control bytes escaped; message is borrowed for the call. Called on the client's sender thread without
+ * a lock, at most a line of each kind a second; while it runs nothing is sent, so hand over and return. It may log events and read
+ * counters, but hr_flush and hr_close would wait for the thread they are on. */
+typedef void hr_log_fn(void *user, enum hr_level level, const char *message);
+/* fn hears what is at most `most`: HR_LEVEL_WARNING leaves out the information. NULL fn: silence, as without this call.
+ * user is borrowed until hr_close of the last client opened with opt has returned. */
+HR_API void hr_options_set_logger(hr_options *opt, hr_log_fn *fn, void *user, enum hr_level most);
+HR_API const char *hr_level_name(enum hr_level level); /* "error", "warning", "info"; "?" for another */
+
 /* ---- life ---- */
 
 /* Open a client: takes the spool folder, adopts what dead processes left there, starts the sender thread.
