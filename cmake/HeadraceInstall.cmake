@@ -3,11 +3,11 @@
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/headrace)
 
-install(TARGETS headrace_shared headrace_static protoc-gen-headrace EXPORT headrace
+install(TARGETS headrace_shared headrace_static headrace_test_shared protoc-gen-headrace EXPORT headrace
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk NAMELINK_COMPONENT sdk
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT sdk)
-install(FILES ${PROJECT_SOURCE_DIR}/sdk/include/headrace.h ${PROJECT_SOURCE_DIR}/sdk/include/headrace_row.h
+install(FILES ${PROJECT_SOURCE_DIR}/sdk/include/headrace.h ${PROJECT_SOURCE_DIR}/sdk/include/headrace_row.h ${PROJECT_SOURCE_DIR}/sdk/include/headrace_test.h
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk)
 install(FILES ${PROJECT_SOURCE_DIR}/proto/errors.h ${PROJECT_SOURCE_DIR}/proto/errors.def
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/headrace COMPONENT sdk)

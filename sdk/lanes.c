@@ -90,6 +90,18 @@ void hrs_clients_remove(hr_client *c)
     atomic_fetch_add_explicit(&hrs_epoch, 1, memory_order_release); /* pairs with the loads in log.c */
 }
 
+hr_client *hrs_clients_after(uint64_t serial)
+{
+    hr_client *next = NULL;
+
+    pthread_mutex_lock(&clients_mutex);
+    for (hr_client *c = clients; c != NULL; c = c->next)
+        if (c->serial > serial && (next == NULL || c->serial < next->serial))
+            next = c;
+    pthread_mutex_unlock(&clients_mutex);
+    return next;
+}
+
 bool hrs_client_alive(const hr_client *c)
 {
     return c->fork_count == atomic_load_explicit(&hrs_forks, memory_order_relaxed);

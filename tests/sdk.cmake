@@ -11,3 +11,7 @@ endif()
 headrace_test(unit_spool unit SOURCES unit/test_spool.c support/event_type.c LIBS headrace_sdk)
 headrace_test(unit_conn unit SOURCES unit/test_conn.c support/event_type.c LIBS headrace_sdk)
 headrace_test(unit_notice unit SOURCES unit/test_notice.c ${SDK_SUPPORT} LIBS headrace_sdk)
+if(NOT HEADRACE_FUZZ) # shared libraries, as an application links them
+    headrace_test(unit_testing unit SOURCES unit/test_testing.c LIBS headrace_test_shared)
+    headrace_generate(unit_testing protos/placed.proto)
+endif()

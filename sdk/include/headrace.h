@@ -74,11 +74,15 @@ HR_API const char *hr_level_name(enum hr_level level); /* "error", "warning", "i
 
 /* Open a client: takes the spool folder, adopts what dead processes left there, starts the sender thread.
  * Does not wait for the collector. opt NULL: all defaults. HEADRACE_URL in the environment stands in for an unset "url",
- * HEADRACE_SPOOL for an unset "spool_dir". The options are copied. Errors: HR_EINVAL, HR_EIO, HR_ENOSPC, HR_ENOMEM. */
+ * HEADRACE_SPOOL for an unset "spool_dir". HR_TEST=URL in the environment goes before all: events go there, without a token
+ * and without a spool folder (headrace_test.h, headraced --micro). The options are copied. Errors: HR_EINVAL, HR_EIO, HR_ENOSPC, HR_ENOMEM. */
 HR_API int hr_open(const hr_options *opt, hr_client **ret, struct hr_error *err);
 /* Wait until every event whose log call returned before this call is acknowledged as durable by the collector.
  * timeout_ms >= 0. HR_ETIMEOUT: some are not yet; they stay in the spool (or in memory) and are still sent. */
 HR_API int hr_flush(hr_client *client, int64_t timeout_ms);
+/* The same for every client of this process, one after the other, within timeout_ms in all: for tests, and before an exit when
+ * libraries log, too. No client may be closed meanwhile. Returns the first error. */
+HR_API int hr_flush_all(int64_t timeout_ms);
 /* Flush within timeout_ms, tell the collector that this incarnation ends, stop the sender, free the client.
  * HR_ETIMEOUT: what was not acknowledged stays in the spool folder for the next client or `headrace spool drain`
  * (without a spool folder it is lost, and the return value is the only witness). No other thread may be inside a call on
