@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 SOURCE = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
+RUN_MOST_S = 300  # a run that takes longer hangs
 
 
 def output(*args, env=None):
-    return subprocess.run(args, check=True, stdout=subprocess.PIPE, text=True, env=env).stdout
+    return subprocess.run(args, check=True, stdout=subprocess.PIPE, text=True, env=env, timeout=RUN_MOST_S).stdout
 
 
 def load():
