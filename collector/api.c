@@ -233,6 +233,7 @@ struct route {
     void (*put)(struct hrd_api *api, struct hrp_buf *out);
     void (*task)(struct hrd_api_task *t); /* on a reader thread */
     void (*of_stream)(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req, const struct hrd_stream_info *s);
+    bool micro; /* with --micro only */
 };
 static const struct route routes[] = {
     {"GET", "", .fn = page},
@@ -257,6 +258,10 @@ static const struct route routes[] = {
     {"GET", "api/v1/streams/*/policy", .task = hrd_api_policy},
     {"PUT", "api/v1/streams/*/policy", .task = hrd_api_policy},
     {"DELETE", "api/v1/streams/*/policy", .task = hrd_api_policy},
+    {"GET", "micro/all", .put = hrd_api_put_micro, .micro = true},
+    {"GET", "micro/good", .task = hrd_api_micro_good, .micro = true},
+    {"GET", "micro/bad", .task = hrd_api_micro_bad, .micro = true},
+    {"POST", "micro/reset", .fn = hrd_api_micro_reset, .micro = true},
     /* as Confluent's registry has them */
     {"GET", "subjects", .task = hrd_confluent_subjects},
     {"POST", "subjects/*", .task = hrd_confluent_subject},
@@ -331,13 +336,14 @@ static void take(struct hrd_api *api, struct hrd_http_conn *conn, const struct h
 
 static void handle(void *arg, struct hrd_http_conn *conn, const struct hrd_http_req *req)
 {
+    const struct hrd_api *api = arg;
     char allow[64] = "";
     size_t n = 0;
 
     for (unsigned i = 0; i < sizeof routes / sizeof *routes; i++) {
         const char *method = routes[i].method;
 
-        if (!path_matches(routes[i].path, req))
+        if (!path_matches(routes[i].path, req) || (routes[i].micro && !api->cfg.micro))
             continue;
         if (method_matches(method, req->method)) {
             take(arg, conn, req, &routes[i]);

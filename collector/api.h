@@ -3,6 +3,7 @@
 #ifndef HRD_API_H
 #define HRD_API_H
 #include "errors.h"
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 struct hrd_api;
@@ -27,6 +28,7 @@ struct hrd_api_cfg { /* borrowed until close has finished */
     struct hrd_keeper *keeper;   /* may be NULL: no quality numbers */
     struct hrd_mailbox *committer; /* writes for the API; may be NULL: nothing can be changed */
     struct hrd_sinks *sinks;     /* may be NULL */
+    bool micro;                  /* log is one of micro.h: there is /micro */
     const struct hrd_personal *personal; /* key of hashed fields, for replays; may be NULL */
 };
 int hrd_api_open(uv_loop_t *loop, const struct hrd_api_cfg *cfg, struct hrd_api **ret, struct hr_error *err);

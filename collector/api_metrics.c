@@ -292,6 +292,8 @@ static void put_process(const struct hrd_api *api, struct hrp_buf *out)
 
     metric(out, "headrace_build_info", "gauge", "1, with the version as a label.");
     hrp_put_fmt(out, "headrace_build_info{version=\"%s\"} 1\n", HEADRACE_VERSION);
+    metric(out, "headrace_memory_only", "gauge", "1 when nothing is stored on disk (--micro), else 0.");
+    hrp_put_fmt(out, "headrace_memory_only %d\n", api->cfg.micro);
     one(out, "headrace_ready", "gauge", "1 while the store commits.", hrd_api_ready(api, &reason));
     one(out, "headrace_producers_connected", "gauge", "Starts of clients that are connected now.", connected(api->status));
     metric(out, "process_start_time_seconds", "gauge", "When the daemon started, in seconds since 1970.");

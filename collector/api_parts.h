@@ -103,6 +103,8 @@ void hrd_api_put_streams(struct hrd_api *api, struct hrp_buf *out);
 void hrd_api_put_ledger(struct hrd_api *api, struct hrp_buf *out);
 void hrd_api_put_producers(struct hrd_api *api, struct hrp_buf *out);
 void hrd_api_put_sinks(struct hrd_api *api, struct hrp_buf *out);
+void hrd_api_put_micro(struct hrd_api *api, struct hrp_buf *out);
+void hrd_api_micro_reset(struct hrd_api *api, struct hrd_http_conn *conn, const struct hrd_http_req *req);
 void hrd_api_put_metrics(struct hrd_api *api, struct hrp_buf *out);
 bool hrd_api_line_balanced(const struct hrd_ledger_line *l);
 /* Of a ledger line or a profile; "" is not there any more. */

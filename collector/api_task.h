@@ -59,6 +59,8 @@ char *hrd_api_main_file(struct hrp_schema *schema);
 /* ---- the routes' functions ---- */
 void hrd_api_push(struct hrd_api_task *t);                /* POST /api/v1/schemas */
 void hrd_api_policy(struct hrd_api_task *t);              /* GET, PUT, DELETE /api/v1/streams/{stream}/policy */
+void hrd_api_micro_good(struct hrd_api_task *t);          /* GET /micro/good, /micro/bad */
+void hrd_api_micro_bad(struct hrd_api_task *t);
 void hrd_confluent_subjects(struct hrd_api_task *t);      /* GET /subjects */
 void hrd_confluent_subject(struct hrd_api_task *t);       /* POST, DELETE /subjects/{subject} */
 void hrd_confluent_versions(struct hrd_api_task *t);      /* GET, POST /subjects/{subject}/versions */

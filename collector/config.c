@@ -314,7 +314,7 @@ int hrd_config_open(int argc, char *const argv[], struct hrd_config *ret, enum h
         r = read_args(&cfg, argc, argv, &act, err);
     if (r == 0)
         r = add_file_sink(&cfg, err);
-    if (r == 0 && (act == HRD_CONFIG_RUN || act == HRD_CONFIG_CHECK))
+    if (r == 0 && !cfg.micro && (act == HRD_CONFIG_RUN || act == HRD_CONFIG_CHECK))
         r = default_data_dir(&cfg, err);
     if (r != 0) {
         hrd_config_fini(&cfg);

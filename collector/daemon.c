@@ -5,6 +5,7 @@
 #include "io.h"
 #include "keeper.h"
 #include "listener.h"
+#include "micro.h"
 #include "notify.h"
 #include "personal.h"
 #include "registry.h"
@@ -49,6 +50,7 @@ struct daemon {
     const char *hosts[MAX_HOSTS + 1];
     struct hrd_status *status;           /* told before there was an API to show it */
     bool stopping, workers_told;
+    int exit_status;
 };
 
 static int64_t wall_ns(void)
@@ -226,10 +228,23 @@ static int open_key(struct daemon *d, struct hr_error *err)
     return hrd_personal_open(file[0] != '\0' ? file : path, &d->personal, err);
 }
 
-static int start_store(struct daemon *d, struct hr_error *err)
+/* A key of this life's alone: hashes in memory have nobody to be compared with. */
+static int open_micro(struct daemon *d, struct hr_error *err)
 {
-    struct hrd_committer_cfg cfg = {.group_bytes = d->cfg->group,
-                                    .horizon_ns = (int64_t)d->cfg->horizon_days * 86400 * INT64_C(1000000000)};
+    uint8_t key[HRD_PERSONAL_KEY_BYTES];
+    int r = hrd_micro_open(d->cfg->micro_bytes, &d->log);
+
+    if (r == 0)
+        r = getentropy(key, sizeof key) == 0 ? hrd_personal_of_key(key, &d->personal) : HR_EIO;
+    if (r != 0)
+        return hr_error_set(err, r, "the store in memory: %s", hr_strerror(r));
+    hrd_slog(HRD_WARN, "memory_only", "why=%s micro_bytes=%llu", "--micro is for tests: acknowledged events are lost when the process ends",
+             (unsigned long long)d->cfg->micro_bytes);
+    return 0;
+}
+
+static int open_store(struct daemon *d, struct hr_error *err)
+{
     struct hrd_log_damage damage;
     char generation[33], *real = realpath(d->cfg->data_dir, NULL); /* the folder may be a link to a larger disk */
     int r = hrd_log_rocksdb_open(real != NULL ? real : d->cfg->data_dir, d->cfg->sync, &d->log, &damage, err);
@@ -244,7 +259,15 @@ static int start_store(struct daemon *d, struct hr_error *err)
     if (damage.files != 0 || damage.wal_bytes != 0)
         hrd_slog(HRD_ERROR, "store_damaged", "files=%llu wal_bytes=%llu what=%s", (unsigned long long)damage.files,
                  (unsigned long long)damage.wal_bytes, damage.text);
-    r = open_key(d, err);
+    return open_key(d, err);
+}
+
+static int start_store(struct daemon *d, struct hr_error *err)
+{
+    struct hrd_committer_cfg cfg = {.group_bytes = d->cfg->group,
+                                    .horizon_ns = (int64_t)d->cfg->horizon_days * 86400 * INT64_C(1000000000)};
+    int r = d->cfg->micro ? open_micro(d, err) : open_store(d, err);
+
     if (r == 0)
         r = hrd_registry_open(d->log, &d->registry, err);
     if (r == 0)
@@ -296,6 +319,7 @@ static int start_workers(struct daemon *d, struct hr_error *err)
     d->session.personal = d->personal;
     d->session.generation = d->log->generation;
     d->session.window_bytes = d->cfg->window;
+    d->session.memory_only = d->cfg->micro;
     while (r == 0 && d->n_workers < n) {
         cfg.slot = FIRST_WORKER_SLOT + d->n_workers;
         r = hrd_worker_start(&cfg, &d->workers[d->n_workers], err);
@@ -335,7 +359,7 @@ static int start_doors(struct daemon *d, struct hr_error *err)
 {
     struct hrd_api_cfg api = {
         .host = d->api_host, .hosts = d->hosts, .log = d->log, .registry = d->registry, .keeper = d->keeper, .sinks = d->sinks,
-        .committer = hrd_committer_inbox(d->committer_thread), .personal = d->personal};
+        .committer = hrd_committer_inbox(d->committer_thread), .micro = d->cfg->micro, .personal = d->personal};
     char host[64];
     uint16_t port;
     int r = cut_hosts(d, err);
@@ -411,6 +435,26 @@ static int open_main(struct daemon *d, struct hr_error *err)
     return 0;
 }
 
+/* --micro's verdict, when all that came has been committed. */
+static int judge(struct daemon *d)
+{
+    struct hrd_micro_counts c;
+    struct hrd_status *st = NULL;
+    uint64_t dropped;
+    int status;
+
+    if (!d->cfg->micro || d->log == NULL || d->committer == NULL)
+        return 0;
+    hrd_micro_counts(d->log, 0, &c);
+    dropped = hrd_committer_status(d->committer, wall_ns(), &st) == 0 ? hrd_micro_drops(d->log, hrd_status_lost(st)) : 0;
+    hrd_status_unref(st);
+    status = c.bad != 0 || c.flagged != 0 || dropped != 0 ? HRD_EXIT_BAD : d->cfg->expect != 0 && c.good != d->cfg->expect ? HRD_EXIT_COUNT : 0;
+    hrd_slog(status == 0 ? HRD_INFO : HRD_ERROR, "micro", "good=%llu flagged=%llu bad=%llu dropped=%llu expect=%llu exit=%d",
+             (unsigned long long)c.good, (unsigned long long)c.flagged, (unsigned long long)c.bad, (unsigned long long)dropped,
+             (unsigned long long)d->cfg->expect, status);
+    return status;
+}
+
 /* What is left when no loop but main's runs any more: threads whose senders have all ended, then the store. */
 static void close_all(struct daemon *d)
 {
@@ -420,6 +464,7 @@ static void close_all(struct daemon *d)
         hrd_keeper_stop(d->keeper);
     if (d->committer_thread != NULL)
         hrd_committer_stop(d->committer_thread);
+    d->exit_status = judge(d);
     if (d->committer != NULL)
         hrd_committer_free(d->committer);
     hrd_mailbox_close(&d->inbox);
@@ -437,7 +482,7 @@ static void close_all(struct daemon *d)
     hrp_free(d->hosts_text);
 }
 
-int hrd_daemon_run(const struct hrd_config *cfg, struct hr_error *err)
+int hrd_daemon_run(const struct hrd_config *cfg, int *ret_status, struct hr_error *err)
 {
     struct daemon *d = hrp_calloc(1, sizeof *d);
     int r;
@@ -462,6 +507,8 @@ int hrd_daemon_run(const struct hrd_config *cfg, struct hr_error *err)
     uv_run(&d->loop, UV_RUN_DEFAULT);
     close_all(d);
     hrd_slog(r == 0 ? HRD_INFO : HRD_DEBUG, "stopped", "drained=%s", d->n_drained == d->n_workers ? "yes" : "no");
+    if (r == 0)
+        *ret_status = d->exit_status;
     hrp_free(d);
     return r;
 }

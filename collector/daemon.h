@@ -9,6 +9,10 @@
 #define HRD_DAEMON_H
 #include "config.h"
 
-/* Runs until a signal. 0: stopped in order; HR_E*: it did not start, err says why, or did not end in order. */
-int hrd_daemon_run(const struct hrd_config *cfg, struct hr_error *err);
+#define HRD_EXIT_BAD 3   /* --micro: an event was set aside or flagged, or a call was dropped */
+#define HRD_EXIT_COUNT 4 /* --micro --expect N: none of these, but not N good ones */
+
+/* Runs until a signal. 0: stopped in order, *ret_status is what the process exits with; HR_E*: it did not start, err says why, or did
+ * not end in order. */
+int hrd_daemon_run(const struct hrd_config *cfg, int *ret_status, struct hr_error *err);
 #endif

@@ -9,11 +9,12 @@ static int run(const struct hrd_config *cfg)
 {
     struct hr_error err = {0, ""};
     enum hrd_level level = HRD_INFO;
+    int status = 0;
 
     hrd_slog_level_parse(cfg->log_level, &level); /* checked with the options */
     hrd_slog_level(level);
-    if (hrd_daemon_run(cfg, &err) == 0)
-        return 0;
+    if (hrd_daemon_run(cfg, &status, &err) == 0)
+        return status;
     hrd_slog(HRD_ERROR, "not_started", "code=%s why=%s", hr_errname(err.code), err.text);
     return 1;
 }

@@ -105,3 +105,14 @@ int hrd_status_copy(const struct hrd_status *s, struct hrd_status **ret)
     *ret = copy;
     return 0;
 }
+
+uint64_t hrd_status_lost(const struct hrd_status *s)
+{
+    uint64_t n = 0;
+
+    for (uint32_t i = 0; s != NULL && i < s->n_lines; i++)
+        for (unsigned reason = 0; reason < HRP_DROP_N; reason++)
+            if (reason != HRP_DROP_SAMPLED && reason != HRP_DROP_OFF)
+                n += s->lines[i].dropped[reason];
+    return n;
+}

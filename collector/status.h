@@ -39,6 +39,8 @@ struct hrd_status {
     struct hrd_ledger_line *lines;
     struct hrd_producer_status *producers;
 };
+/* Calls that were dropped in all lines and that nobody asked to be dropped (sampled, off). NULL: 0. */
+uint64_t hrd_status_lost(const struct hrd_status *s);
 struct hrd_status *hrd_status_ref(struct hrd_status *s);
 void hrd_status_unref(struct hrd_status *s);
 int hrd_status_copy(const struct hrd_status *s, struct hrd_status **ret); /* one reference; HR_ENOMEM */

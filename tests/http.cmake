@@ -2,3 +2,4 @@
 headrace_test(unit_http unit SOURCES unit/test_http.c LIBS headraced_core)
 headrace_test(unit_api unit SOURCES unit/test_api.c LIBS test_daemon test_schemas headraced_core)
 headrace_python_test(http integration integration/test_http.py)
+headrace_python_test(micro integration integration/test_micro.py)
