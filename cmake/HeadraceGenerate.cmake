@@ -1,7 +1,7 @@
 # headrace_generate(<target> file.proto ... [IMPORT_DIRS dir ...])
 #
 # Runs protoc with protoc-gen-headrace for each file and adds what it writes to <target>, which must be one of this
-# directory. The target then includes "<file>.headrace.h" and links headrace::headrace.
+# directory. The target then includes "<file>.headrace.h", or in C++17 "<file>.headrace.hpp", and links headrace::headrace.
 #
 # headrace/options.proto and buf/validate/validate.proto are found without further ado; IMPORT_DIRS go first.
 #
@@ -50,7 +50,7 @@ function(headrace_generate target)
 
         cmake_path(RELATIVE_PATH file BASE_DIRECTORY ${root} OUTPUT_VARIABLE name)
         string(REGEX REPLACE "\\.proto$" "" base ${name})
-        set(made ${out}/${base}.headrace.c ${out}/${base}.headrace.h)
+        set(made ${out}/${base}.headrace.c ${out}/${base}.headrace.h ${out}/${base}.headrace.hpp)
         # What the file imports is known to protoc alone; it tells by the .d file.
         cmake_path(GET base PARENT_PATH folder)
         file(MAKE_DIRECTORY ${out}/${folder})

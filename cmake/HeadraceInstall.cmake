@@ -8,6 +8,7 @@ install(TARGETS headrace_shared headrace_static headrace_test_shared protoc-gen-
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT sdk)
 install(FILES ${PROJECT_SOURCE_DIR}/sdk/include/headrace.h ${PROJECT_SOURCE_DIR}/sdk/include/headrace_row.h ${PROJECT_SOURCE_DIR}/sdk/include/headrace_test.h
+    ${PROJECT_SOURCE_DIR}/sdk/include/headrace.hpp
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT sdk)
 install(FILES ${PROJECT_SOURCE_DIR}/proto/errors.h ${PROJECT_SOURCE_DIR}/proto/errors.def
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/headrace COMPONENT sdk)

@@ -127,6 +127,13 @@ int gen_sets(struct gen *g, struct hr_error *err); /* descriptor sets of all eve
 /* ---- header.c, source.c ---- */
 void gen_header(const struct gen *g, const struct gen_file *f, struct hrp_buf *out);
 void gen_source(struct gen *g, const struct gen_file *f, struct hrp_buf *out);
-/* shared by the two */
+/* ---- hpp.c ---- */
+void gen_hpp(const struct gen *g, const struct gen_file *f, struct hrp_buf *out);
+/* shared by the three */
 bool gen_implicit(const struct gen_field *f); /* no has_x: a zero is left out */
+const char *gen_c_type(const struct gen_field *f);                          /* "int32_t ", "const struct shop_money *" */
+const struct gen_field *gen_declared(const struct gen_msg *m, size_t i);    /* the i-th as the file has them */
+const char *gen_guard(const struct gen_file *f, const char *suffix);        /* SHOP_HEADRACE_H */
+void gen_put_above(struct hrp_buf *out, const struct gen_file *f, const struct gen_path *p, const char *indent);
+void gen_put_line_end(struct hrp_buf *out, const struct gen_file *f, const struct gen_path *p);
 #endif

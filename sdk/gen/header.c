@@ -83,7 +83,7 @@ static void put_comment(struct hrp_buf *out, const char *text, const char *inden
 }
 
 /* A declaration is put in three steps: what stands above it, itself, and the end of its line. */
-static void put_above(struct hrp_buf *out, const struct gen_file *f, const struct gen_path *p, const char *indent)
+void gen_put_above(struct hrp_buf *out, const struct gen_file *f, const struct gen_path *p, const char *indent)
 {
     const char *before, *behind;
 
@@ -93,7 +93,7 @@ static void put_above(struct hrp_buf *out, const struct gen_file *f, const struc
         put_comment(out, behind, indent);
 }
 
-static void put_line_end(struct hrp_buf *out, const struct gen_file *f, const struct gen_path *p)
+void gen_put_line_end(struct hrp_buf *out, const struct gen_file *f, const struct gen_path *p)
 {
     const char *before, *behind;
 
@@ -110,7 +110,7 @@ static void put_line_end(struct hrp_buf *out, const struct gen_file *f, const st
 
 #define PB_TYPE(t) GOOGLE__PROTOBUF__FIELD_DESCRIPTOR_PROTO__TYPE__TYPE_##t
 
-static const char *c_type(const struct gen_field *f)
+const char *gen_c_type(const struct gen_field *f)
 {
     switch (f->d->type) {
     case PB_TYPE(INT32):
@@ -144,25 +144,25 @@ static const char *c_type(const struct gen_field *f)
 
 static void put_member(struct hrp_buf *out, const struct gen_msg *m, const struct gen_field *f, const char *indent)
 {
-    put_above(out, m->file, &f->path, indent);
+    gen_put_above(out, m->file, &f->path, indent);
     if (f->said != NULL)
         put_comment(out, f->said, indent);
     if (f->repeated) {
-        const char *type = c_type(f);
+        const char *type = gen_c_type(f);
 
         hrp_put_fmt(out, "%s%s%s%s%s;", indent, f->kind == GEN_MESSAGE ? "" : "const ", type, f->kind == GEN_MESSAGE ? "" : "*",
                     f->name);
-        put_line_end(out, m->file, &f->path);
+        gen_put_line_end(out, m->file, &f->path);
         hrp_put_fmt(out, "%ssize_t %s;\n", indent, f->aux);
         return;
     }
     if (f->aux != NULL)
         hrp_put_fmt(out, "%sbool %s;\n", indent, f->aux);
-    hrp_put_fmt(out, "%s%s%s;", indent, c_type(f), f->name);
-    put_line_end(out, m->file, &f->path);
+    hrp_put_fmt(out, "%s%s%s;", indent, gen_c_type(f), f->name);
+    gen_put_line_end(out, m->file, &f->path);
 }
 
-static const struct gen_field *declared(const struct gen_msg *m, size_t i)
+const struct gen_field *gen_declared(const struct gen_msg *m, size_t i)
 {
     for (size_t j = 0; j < m->d->n_field; j++)
         if (m->fields[j].d == m->d->field[i])
@@ -174,31 +174,31 @@ static void put_oneof(struct hrp_buf *out, const struct gen_msg *m, uint32_t whi
 {
     const struct gen_oneof *o = &m->oneofs[which - 1];
 
-    put_above(out, m->file, &o->path, "    ");
+    gen_put_above(out, m->file, &o->path, "    ");
     hrp_put_fmt(out, "    enum %s %s;", o->type, o->aux);
-    put_line_end(out, m->file, &o->path);
+    gen_put_line_end(out, m->file, &o->path);
     hrp_put_fmt(out, "    union {\n");
     for (size_t i = 0; i < m->d->n_field; i++)
-        if (declared(m, i)->oneof == which)
-            put_member(out, m, declared(m, i), "        ");
+        if (gen_declared(m, i)->oneof == which)
+            put_member(out, m, gen_declared(m, i), "        ");
     hrp_put_fmt(out, "    } %s;\n", o->name);
 }
 
 static bool first_of_oneof(const struct gen_msg *m, size_t i)
 {
     for (size_t j = 0; j < i; j++)
-        if (declared(m, j)->oneof == declared(m, i)->oneof)
+        if (gen_declared(m, j)->oneof == gen_declared(m, i)->oneof)
             return false;
     return true;
 }
 
 static void put_struct(struct hrp_buf *out, const struct gen_msg *m)
 {
-    put_above(out, m->file, &m->path, "");
+    gen_put_above(out, m->file, &m->path, "");
     hrp_put_fmt(out, "struct %s {", m->name);
-    put_line_end(out, m->file, &m->path);
+    gen_put_line_end(out, m->file, &m->path);
     for (size_t i = 0; i < m->d->n_field; i++) {
-        const struct gen_field *f = declared(m, i);
+        const struct gen_field *f = gen_declared(m, i);
 
         if (f->oneof == 0)
             put_member(out, m, f, "    ");
@@ -228,19 +228,19 @@ static void put_enum(struct hrp_buf *out, const struct gen_enum *e)
     const int32_t enum_value = 2; /* EnumDescriptorProto.value */
     const char *wide = gen_free_name(gen_fmt("%s_INT_", gen_upper(e->name)), e->constants, (uint32_t)e->d->n_value);
 
-    put_above(out, e->file, &e->path, "");
+    gen_put_above(out, e->file, &e->path, "");
     hrp_put_fmt(out, "enum %s {", e->name);
-    put_line_end(out, e->file, &e->path);
+    gen_put_line_end(out, e->file, &e->path);
     for (size_t i = 0; i < e->d->n_value; i++) {
         struct gen_path path = gen_path_at(&e->path, enum_value, (int32_t)i);
         int32_t v = e->d->value[i]->number;
 
-        put_above(out, e->file, &path, "    ");
+        gen_put_above(out, e->file, &path, "    ");
         if (v == INT32_MIN)
             hrp_put_fmt(out, "    %s = -2147483647 - 1,", e->constants[i]);
         else
             hrp_put_fmt(out, "    %s = %d,", e->constants[i], v);
-        put_line_end(out, e->file, &path);
+        gen_put_line_end(out, e->file, &path);
     }
     hrp_put_fmt(out, "    %s = -2147483647 - 1 /* makes the type an int; not a value */\n};\n\n", wide);
 }
@@ -258,9 +258,9 @@ static void put_log_declaration(struct hrp_buf *out, const struct gen_msg *m)
                 m->full_name, m->name, m->name, m->name);
 }
 
-static const char *guard_of(const struct gen_file *f)
+const char *gen_guard(const struct gen_file *f, const char *suffix)
 {
-    char *s = gen_fmt("%s_HEADRACE_H", gen_upper(f->base));
+    char *s = gen_fmt("%s_HEADRACE_%s", gen_upper(f->base), suffix);
 
     for (char *p = s; *p != '\0'; p++)
         if (!((*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9')))
@@ -278,7 +278,7 @@ static void put_includes(struct hrp_buf *out, const struct gen_file *f)
 
 void gen_header(const struct gen *g, const struct gen_file *f, struct hrp_buf *out)
 {
-    const char *guard = guard_of(f);
+    const char *guard = gen_guard(f, "H");
 
     hrp_put_fmt(out, "/* Made by protoc-gen-headrace " HEADRACE_VERSION " from %s: change that, not this. */\n", f->d->name);
     hrp_put_fmt(out, "#ifndef %s\n#define %s\n\n", guard, guard);

@@ -88,6 +88,9 @@ static void put_files(struct gen *g, struct hrp_buf *out)
         if (f->wanted) {
             gen_source(g, f, &text);
             put_file(out, gen_fmt("%s.headrace.c", f->base), &text);
+            hrp_buf_clear(&text);
+            gen_hpp(g, f, &text);
+            put_file(out, gen_fmt("%s.headrace.hpp", f->base), &text);
         }
         hrp_buf_fini(&text);
     }

@@ -36,6 +36,10 @@ class Examples(unittest.TestCase):
             self.logged(daemon, "shop.CheckoutCompleted", 1000)
             subprocess.run([os.path.join(BIN, "example_message")], check=True, env=env, cwd=folder)
             self.logged(daemon, "shop.PageSeen", 1000)
+            if os.path.exists(os.path.join(BIN, "example_shop_cxx")):
+                subprocess.run([os.path.join(BIN, "example_shop_cxx")], check=True, env=env, cwd=folder)
+                self.logged(daemon, "shop.CheckoutCompleted", 2000)
+            subprocess.run([os.path.join(BIN, "example_shop_test")], check=True, cwd=folder)
 
     def test_readme_shows_them(self):
         readme = read("README.md")

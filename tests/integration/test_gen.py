@@ -115,7 +115,7 @@ class Files(unittest.TestCase):
         with tempfile.TemporaryDirectory(prefix="headrace-gen.") as at_once:
             self.assertEqual(generate(at_once, *FILES).returncode, 0)
             for f in FILES:
-                for ending in ["c", "h"]:
+                for ending in ["c", "h", "hpp"]:
                     with open(f"{at_once}/{f}.headrace.{ending}") as a, open(f"{self.dir}/{f}.headrace.{ending}") as b:
                         self.assertEqual(a.read(), b.read())
 

@@ -11,7 +11,7 @@ BUILD = os.environ["HEADRACE_BUILD"]
 CONSUMER = os.path.join(SOURCE, "tests/integration/consumer")
 FLAGS = os.environ.get("HEADRACE_FLAGS", "") # what the library was built with and a program must have, too: sanitizers
 STRICT = ["-Wall", "-Wextra", "-Wconversion", "-pedantic-errors", "-Werror"]
-HEADERS = ["headrace.h", "headrace_row.h", "headrace/errors.h", "headrace/errors.def"]
+HEADERS = ["headrace.h", "headrace.hpp", "headrace_test.h", "headrace_row.h", "headrace/errors.h", "headrace/errors.def"]
 
 
 def run(*argv, env=None, cwd=None):
