@@ -8,7 +8,7 @@ HEADRACE_PACKAGES_BUILD=(
 )
 HEADRACE_PACKAGES_DEMO=(nodejs npm)
 HEADRACE_PACKAGES_TEST=(
-    clang libclang-rt-14-dev libcmocka-dev nodejs npm chromium prometheus python3 strace xfsprogs e2fsprogs mount procps
+    clang libclang-rt-14-dev libcmocka-dev nodejs npm chromium prometheus python3 python3-protobuf man-db mandoc strace xfsprogs e2fsprogs mount procps
 )
 HEADRACE_PACKAGES_BENCH=(rsyslog libspdlog-dev libfmt-dev liblttng-ust-dev lttng-tools util-linux)
 
