@@ -13,6 +13,7 @@ if(NOT HEADRACE_FUZZ) # clang's sanitizers do not mix with gcc's
     headrace_user_test(install integration integration/test_install.py)
 endif()
 if(TARGET headraced)
+    headrace_python_test(man integration integration/test_man.py)
     headrace_user_test(examples integration integration/test_examples.py)
 endif()
 if(NOT HEADRACE_FUZZ)

@@ -50,7 +50,7 @@ HR_API void hr_options_free(hr_options *opt); /* NULL is fine */
 /* Set one option from text ("250", "64MiB", "5s", "true"). HR_ENOENT: no such option (err suggests the nearest);
  * HR_EINVAL: value out of range or of the wrong type. The strings are copied. */
 HR_API int hr_options_set(hr_options *opt, const char *name, const char *value, struct hr_error *err);
-/* Calls fn for each option, in table order: for --help and docs. */
+/* Calls fn for each option, in table order: for --help and docs. The strings are borrowed for the call. */
 HR_API void hr_options_each(void (*fn)(void *arg, const char *name, const char *type, const char *unit,
                                        const char *default_value, const char *range, const char *sentence), void *arg);
 
@@ -103,10 +103,12 @@ typedef struct hr_type {
  * lanes may hold rows of it. Same (name, set) again: the same object. HR_ESCHEMA, HR_ENOENT, HR_ENOMEM, HR_ELIMIT. */
 HR_API int hr_type_open(const uint8_t *descriptor_set, size_t n_bytes, const char *full_name, hr_type **ret, struct hr_error *err);
 
-/* Log one event that is already in protobuf wire format. event_time_ns: since 1970-01-01T00:00:00Z, 0 = now.
- * 0; HR_EFULL, HR_ETOOBIG, HR_ECLOSED, HR_ELIMIT, HR_EFORK: dropped and counted by reason. */
+/* Log one event that is already in protobuf wire format: n_bytes, at most HR_MAX_EVENT_BYTES, read before it returns. Never blocks,
+ * keeps errno; as a generated log function, it is slower in a thread's first call. event_time_ns: since 1970-01-01T00:00:00Z, 0 = now.
+ * 0; HR_EFULL, HR_ETOOBIG, HR_ECLOSED, HR_ELIMIT, HR_ENOMEM: dropped and counted by reason; HR_EINVAL: a NULL; HR_EFORK. */
 HR_API int hr_log_wire(hr_client *client, hr_type *type, int64_t event_time_ns, const void *row, size_t n_bytes);
-/* Log bytes that do not fit their type: they travel as they are and end in quarantine with `reason` (a short sentence). */
+/* Log bytes that do not fit their type: they travel as they are and end in quarantine with `reason` (a sentence of at most 255
+ * bytes; the rest is cut). Time: now. Returns as hr_log_wire. */
 HR_API int hr_log_raw(hr_client *client, hr_type *type, const void *bytes, size_t n_bytes, const char *reason);
 /* Log any message that protobuf-c generated (include <protobuf-c/protobuf-c.h>). The type is made from its descriptor
  * on first use. Walks the message twice (size, then bytes); no allocation after a type's first call. */
@@ -146,16 +148,18 @@ enum hr_stat { /* monotone counters of this client since hr_open, unless marked 
     HR_STAT_INVALID_ROWS,    /* rows that break a rule of their schema; they are sent, marked. Patterns are the collector's matter */
     HR_STAT_N
 };
-/* One counter; 0 for an unknown one. Never blocks. */
+/* One counter; 0 for an unknown one. Never blocks; sums over the lanes, so it is for once a second, not for each event. */
 HR_API uint64_t hr_stats_get(hr_client *client, enum hr_stat stat);
 HR_API const char *hr_stats_name(enum hr_stat stat); /* "logged", ...; NULL past the end */
 /* Why the last batch, schema or connection was refused, "" when nothing is wrong. Copies at most n bytes with NUL. */
 HR_API void hr_status_text(hr_client *client, char *ret, size_t n);
 
 /* ---- spool folders ---- */
-/* What a spool folder holds: calls fn for each incarnation folder. locked: 1 if a living process owns it. */
+/* What a spool folder holds: calls fn for each incarnation folder (32 hex digits, borrowed for the call). locked: 1 if a living process
+ * owns it. Changes nothing. HR_EINVAL, HR_ENOENT, HR_EIO, HR_ENOMEM. */
 HR_API int hr_spool_list(const char *spool_dir, void (*fn)(void *arg, const char *incarnation, int locked, uint64_t n_batches, uint64_t n_bytes), void *arg, struct hr_error *err);
-/* Send what dead processes left in spool_dir and remove their folders; logs nothing of its own. */
+/* Send what dead processes left in spool_dir and remove their folders; logs nothing of its own. url NULL: HEADRACE_URL, else the
+ * default. Waits at most timeout_ms. HR_ETIMEOUT: what was not acknowledged stays; err says why. HR_EINVAL, HR_ENOENT, HR_EIO, HR_ENOMEM. */
 HR_API int hr_spool_drain(const char *spool_dir, const char *url, int64_t timeout_ms, struct hr_error *err);
 
 #ifdef __cplusplus
