@@ -69,6 +69,14 @@ class Man(unittest.TestCase):
         for verb in re.findall(r"^  (\w+)", usage, re.M):
             self.assertIn(f".It Cm {verb}\n", read(PAGES[1]))
 
+    def test_promises_name_tests_that_there_are(self):
+        folder = os.path.join(SOURCE, "tests")
+        known = "".join(read(folder, f) for f in os.listdir(folder) if f.endswith(".cmake"))
+        names = set(re.findall(r"`((?:unit|fault)_\w+|sim|install)`", read(SOURCE, "sdk/PROMISES.md")))
+        self.assertGreater(len(names), 5)
+        for name in names:
+            self.assertRegex(known, rf"_test\({name}\b", name)
+
     def test_declarations_are_described(self):
         """A comment stands above each declaration, above the run of declarations it is in, or behind it."""
         for header in ["sdk/include/headrace.h", "sdk/include/headrace_test.h", "proto/errors.h"]:
