@@ -10,7 +10,7 @@ struct kept {                    /* a block, or a record of the quarantine, in o
     bool bad;
     uint32_t stream_id;
     uint8_t key[KEY_BYTES];
-    uint64_t n_rows, n_bytes;
+    uint64_t n_rows, n_flagged, n_bytes;
 };
 struct micro {
     struct hrd_log log;          /* what others see */
@@ -44,10 +44,10 @@ static struct hrd_micro_counts *of_stream(struct micro *m, uint32_t stream_id)
     return &v[stream_id];
 }
 
-static void count(struct hrd_micro_counts *c, const struct kept *k, uint64_t n_flagged)
+static void count(struct hrd_micro_counts *c, const struct kept *k)
 {
     *(k->bad ? &c->bad : &c->good) += k->n_rows;
-    c->flagged += n_flagged;
+    c->flagged += k->n_flagged;
 }
 
 /* Both counters are there since the block or record came. */
@@ -68,9 +68,17 @@ static uint64_t flagged_rows(const struct hrd_block_head *h)
     return n;
 }
 
+static void free_kept(struct kept *k)
+{
+    for (struct kept *next; k != NULL; k = next) {
+        next = k->next;
+        hrp_free(k);
+    }
+}
+
 /* ---- what is put ---- */
 
-static int look(const struct hrd_group *g, const struct hrd_put *p, struct kept *k, uint64_t *ret_flagged)
+static int look(const struct hrd_group *g, const struct hrd_put *p, struct kept *k)
 {
     const uint8_t *value = g->bytes.p + p->value_at;
     struct hrd_block_head head;
@@ -78,7 +86,6 @@ static int look(const struct hrd_group *g, const struct hrd_put *p, struct kept 
     size_t used;
     int r;
 
-    *ret_flagged = 0;
     memcpy(k->key, g->bytes.p + p->key_at, KEY_BYTES);
     k->bad = p->cf == HRD_CF_QUARANTINE;
     if (k->bad) {
@@ -95,31 +102,48 @@ static int look(const struct hrd_group *g, const struct hrd_put *p, struct kept 
         k->stream_id = head.stream_id;
         k->n_rows = head.n_rows;
         k->n_bytes = 2 * p->n_value + head.batch_bytes; /* the head stands in both places */
-        *ret_flagged = flagged_rows(&head);
+        k->n_flagged = flagged_rows(&head);
         hrd_block_head_fini(&head);
     }
     return r;
 }
 
-static int keep(struct micro *m, const struct hrd_group *g, const struct hrd_put *p)
+/* All memory is taken before the commit, so that what is stored is counted. HR_ENOMEM: none was kept. */
+static int prepare(struct micro *m, const struct hrd_group *g, struct kept **ret)
 {
-    struct kept *k = hrp_calloc(1, sizeof *k);
-    struct hrd_micro_counts *c;
-    uint64_t flagged;
-    int r = k != NULL ? look(g, p, k, &flagged) : HR_ENOMEM;
+    struct kept *first = NULL, **end = &first;
+    int r = 0;
 
-    if (r == 0 && ((c = of_stream(m, k->stream_id)) == NULL))
-        r = HR_ENOMEM;
-    if (r != 0) {
-        hrp_free(k);
-        return r;
+    for (uint32_t i = 0; r == 0 && i < g->n_puts; i++) {
+        const struct hrd_put *p = &g->puts[i];
+
+        if (p->del || (p->cf != HRD_CF_INDEX && p->cf != HRD_CF_QUARANTINE) || p->n_key != KEY_BYTES)
+            continue;
+        *end = hrp_calloc(1, sizeof **end);
+        r = *end != NULL ? look(g, p, *end) : HR_ENOMEM;
+        if (r == 0 && of_stream(m, (*end)->stream_id) == NULL)
+            r = HR_ENOMEM;
+        if (*end != NULL)
+            end = &(*end)->next;
     }
-    count(c, k, flagged);
-    count(&m->streams[0], k, flagged);
-    m->n_bytes += k->n_bytes;
-    *(m->last != NULL ? &m->last->next : &m->first) = k;
-    m->last = k;
-    return 0;
+    if (r != 0)
+        free_kept(first);
+    else
+        *ret = first;
+    return r;
+}
+
+static void keep(struct micro *m, struct kept *k)
+{
+    for (struct kept *next; k != NULL; k = next) {
+        next = k->next;
+        k->next = NULL;
+        count(&m->streams[k->stream_id], k);
+        count(&m->streams[0], k);
+        m->n_bytes += k->n_bytes;
+        *(m->last != NULL ? &m->last->next : &m->first) = k;
+        m->last = k;
+    }
 }
 
 /* Somebody else deleted it: a replay, the quarantine's own retention. */
@@ -161,6 +185,8 @@ static int forget(struct micro *m, uint64_t to_bytes)
     }
     r = end != m->first ? m->memory->ops->commit(m->memory, &g) : 0;
     hrd_group_fini(&g);
+    if (r != 0)
+        m->memory->ops->reopen(m->memory, NULL); /* the next group is nobody's fault */
     while (r == 0 && m->first != end) {
         k = m->first;
         m->first = k->next;
@@ -178,21 +204,18 @@ static bool is_reset(const struct hrd_group *g, const struct hrd_put *p)
     return p->cf == HRD_CF_META && p->n_key == strlen(HRD_MICRO_RESET) && memcmp(g->bytes.p + p->key_at, HRD_MICRO_RESET, p->n_key) == 0;
 }
 
-/* What cannot be counted for want of memory is kept all the same; the oldest go a commit later then. */
-static void after_commit(struct micro *m, const struct hrd_group *g)
+/* What cannot go for want of memory goes with a later commit. */
+static void after_commit(struct micro *m, const struct hrd_group *g, struct kept *fresh)
 {
     bool reset = false;
 
+    keep(m, fresh);
     for (uint32_t i = 0; i < g->n_puts; i++) {
         const struct hrd_put *p = &g->puts[i];
 
         reset = reset || is_reset(g, p);
-        if ((p->cf != HRD_CF_INDEX && p->cf != HRD_CF_QUARANTINE) || p->n_key != KEY_BYTES)
-            continue;
-        if (p->del)
+        if (p->del && (p->cf == HRD_CF_INDEX || p->cf == HRD_CF_QUARANTINE) && p->n_key == KEY_BYTES)
             unkeep(m, g, p);
-        else
-            keep(m, g, p);
     }
     if (forget(m, reset ? 0 : m->cap_bytes) == 0 && reset)
         memset(m->streams, 0, m->n_streams * sizeof *m->streams);
@@ -203,14 +226,19 @@ static void after_commit(struct micro *m, const struct hrd_group *g)
 static int micro_commit(struct hrd_log *log, const struct hrd_group *g)
 {
     struct micro *m = (struct micro *)log;
-    int r = m->memory->ops->commit(m->memory, g);
+    struct kept *fresh = NULL;
+    int r;
 
-    if (r != 0)
-        return r;
     uv_mutex_lock(&m->lock);
-    after_commit(m, g);
+    r = g->err != 0 ? g->err : prepare(m, g, &fresh);
+    if (r == 0)
+        r = m->memory->ops->commit(m->memory, g);
+    if (r == 0)
+        after_commit(m, g, fresh);
+    else
+        free_kept(fresh);
     uv_mutex_unlock(&m->lock);
-    return 0;
+    return r;
 }
 
 static int micro_reopen(struct hrd_log *log, struct hr_error *err)
@@ -226,10 +254,7 @@ static void micro_close(struct hrd_log *log)
 {
     struct micro *m = (struct micro *)log;
 
-    for (struct kept *k = m->first, *next; k != NULL; k = next) {
-        next = k->next;
-        hrp_free(k);
-    }
+    free_kept(m->first);
     m->memory->ops->close(m->memory);
     uv_mutex_destroy(&m->lock);
     hrp_free(m->streams);
