@@ -47,6 +47,21 @@ class Install(unittest.TestCase):
         self.assertIn("hr_open", names)
         self.assertEqual([n for n in names if not n.startswith("hr_")], [])
 
+    def test_the_library_for_tests_exports_its_api_only(self):
+        names = [line.split()[-1] for line in run("nm", "-D", "--defined-only", os.path.join(self.lib, "libheadrace-test.so")).splitlines()]
+        self.assertIn("hr_test_open", names)
+        self.assertEqual([n for n in names if not n.startswith("hr_test_")], [])
+
+    def test_it_cannot_print_or_end_its_process(self):
+        if FLAGS:
+            self.skipTest("built with " + FLAGS)
+        names = {line.split()[-1].split("@")[0] for line in run("nm", "-D", "--undefined-only", self.so).splitlines()}
+        self.assertIn("malloc", names)
+        print_or_end = {"printf", "fprintf", "dprintf", "vprintf", "vfprintf", "puts", "fputs", "putchar", "putc", "fputc", "fwrite", "perror", "syslog",
+                        "__printf_chk", "__fprintf_chk", "stdout", "stderr", "abort", "exit", "_exit", "quick_exit", "raise", "kill", "__assert_fail",
+                        "signal", "sigaction", "err", "warn"}
+        self.assertEqual(names & print_or_end, set())
+
     def test_the_static_library_defines_its_api_only(self):
         if FLAGS:
             self.skipTest("built with " + FLAGS)
