@@ -7,6 +7,8 @@
 #define UNPACK_CAP_BYTES (16u << 20)
 #define WINDOW_BYTES (8u << 20)
 
+static const struct hrs_kind refused; /* a type that cannot be checked: its batches are taken and thrown away, and the test is told why */
+
 struct hrs_announced {
     struct hrs_announced *next;
     struct hrp_id id;
@@ -95,6 +97,7 @@ static int on_offer(struct hrs_peer *p, const ProtobufCMessage *msg)
         v.reason = err.text;
         if (p->store->refused.code == 0)
             p->store->refused = err;
+        kind = &refused;
     }
     a->kinds[m->type_id] = kind;
     hrp_frame_put_msg(&p->out, HRP_FRAME_VERDICT, &v.base);
@@ -128,7 +131,7 @@ static int commit(struct hrs_peer *p, const struct hrp_batch_head *head, const s
     Headrace__Wire__Ack ack = HEADRACE__WIRE__ACK__INIT;
     struct hrs_announced *a = find(p, head->incarnation.b, 16);
     const struct hrs_kind *kind = a != NULL && head->type_id < MAX_TYPES ? a->kinds[head->type_id] : NULL;
-    int r = kind != NULL ? hrs_store_batch(p->store, kind, f->payload, f->n_bytes) : HR_EPROTO;
+    int r = kind == NULL ? HR_EPROTO : kind == &refused ? 0 : hrs_store_batch(p->store, kind, f->payload, f->n_bytes);
 
     if (r != 0)
         return r;

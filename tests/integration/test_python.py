@@ -157,6 +157,19 @@ class Inside(unittest.TestCase):
             client.log(schema["order.Placed"]())
         client.close()
 
+    def test_a_type_with_rules_that_cannot_be_checked_is_told(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with open(f"{folder}/cel.proto", "w") as f:
+                f.write('syntax = "proto3"; package c;\nimport "buf/validate/validate.proto";\n'
+                        'message M { int32 x = 1 [(buf.validate.field).cel = { id: "a" expression: "this > 0" }]; }\n')
+            M = headrace.Schema.from_proto(f"{folder}/cel.proto", include=INCLUDE)["c.M"]
+        with Collector() as collector:
+            client = headrace.Client()
+            client.log(M(x=1))
+            with self.assertRaisesRegex(AssertionError, r"c\.M\.x"):
+                collector.expect("c.M")
+            client.close()
+
     def test_a_time_that_passes_raises(self):
         client = headrace.Client(url="headrace://127.0.0.1:1")
         client.log(placed()["order.Cancelled"](id="A-1"))

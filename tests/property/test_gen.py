@@ -238,6 +238,9 @@ class RandomRows(unittest.TestCase):
         sanitize = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
         run("gcc", *strict, *sanitize, *includes, "-c", f"{folder}/rnd.headrace.c", "-o", f"{folder}/rnd.o")
         run("gcc", "-std=c99", "-w", *sanitize, *includes, f"{folder}/main.c", f"{SOURCE}/tests/support/fake_row.c", f"{folder}/rnd.o", "-o", f"{folder}/rows")
+        with open(f"{folder}/cxx.cc", "w") as f:
+            f.write('#include "rnd.headrace.hpp"\nint main() {}\n')
+        run("g++", "-std=c++17", *strict[1:], "-Wold-style-cast", *includes, "-fsyntax-only", f"{folder}/cxx.cc")
         got = run(f"{folder}/rows").decode().splitlines()
         self.assertEqual(len(got), len(rows))
         for i, (m, row) in enumerate(rows):

@@ -255,6 +255,20 @@ static void all_rows_as_json(void **state)
     hr_test_free(text);
 }
 
+static void what_is_no_url_is_refused(void **state)
+{
+    struct hr_error err = {0};
+    hr_client *c = NULL;
+
+    setenv("HR_TEST", "1", 1);
+    assert_int_equal(hr_open(NULL, &c, &err), HR_EINVAL);
+    assert_non_null(strstr(err.text, "headrace://"));
+    setenv("HR_TEST", "", 1); /* as unset */
+    assert_int_equal(hr_open(NULL, &c, &err), 0);
+    hr_close(c, 0);
+    unsetenv("HR_TEST");
+}
+
 static void the_environment_is_as_before(void **state)
 {
     hr_test *a, *b;
@@ -289,6 +303,7 @@ int main(void)
         TEST(options_of_the_application_do_not_matter),
         TEST(threads_are_seen_without_waiting),
         TEST(all_rows_as_json),
+        cmocka_unit_test(what_is_no_url_is_refused),
         cmocka_unit_test(the_environment_is_as_before),
     };
 
