@@ -45,7 +45,7 @@ static int divert(hr_options *opt, struct hr_error *err)
     return r == 0 ? hr_options_set(opt, "token", "", err) : r;
 }
 
-static int take_options(hr_client *c, const hr_options *opt, struct hr_error *err)
+static int take_options(hr_client *c, const hr_options *opt, bool drain, struct hr_error *err)
 {
     char host[256], port[8];
     int r;
@@ -56,7 +56,7 @@ static int take_options(hr_client *c, const hr_options *opt, struct hr_error *er
     r = from_env(c->opt, HRS_OPT_url, "url", "HEADRACE_URL", err);
     if (r == 0)
         r = from_env(c->opt, HRS_OPT_spool_dir, "spool_dir", "HEADRACE_SPOOL", err);
-    if (r == 0)
+    if (r == 0 && !drain) /* a spool folder is drained to where its caller says: it may hold what is no test's */
         r = divert(c->opt, err);
     if (r == 0)
         r = hrs_url_parse(c->opt->text[HRS_OPT_url], host, port, err);
@@ -138,7 +138,7 @@ static hr_client *new_client(void)
 static int open_parts(hr_client *c, const hr_options *opt, bool drain, struct hr_error *err)
 {
     const char *dir;
-    int r = take_options(c, opt, err);
+    int r = take_options(c, opt, drain, err);
 
     if (r != 0)
         return r;

@@ -14,4 +14,9 @@ headrace_test(unit_notice unit SOURCES unit/test_notice.c ${SDK_SUPPORT} LIBS he
 if(NOT HEADRACE_FUZZ) # shared libraries, as an application links them
     headrace_test(unit_testing unit SOURCES unit/test_testing.c LIBS headrace_test_shared)
     headrace_generate(unit_testing protos/placed.proto)
+    set(testing ${PROJECT_SOURCE_DIR}/sdk/testing) # in one program with the allocator that fails
+    headrace_test(unit_testing_memory unit SOURCES unit/test_testing_memory.c ${testing}/diff.c ${testing}/door.c ${testing}/peer.c ${testing}/store.c
+        ${testing}/test.c LIBS headrace_sdk hrp_json)
+    target_include_directories(unit_testing_memory PRIVATE ${testing})
+    headrace_generate(unit_testing_memory protos/placed.proto)
 endif()
