@@ -129,6 +129,7 @@ void hrd_api_put_streams(struct hrd_api *api, struct hrp_buf *out)
     put_bool(out, "ready", ready);
     put_text(out, "reason", reason);
     put_text(out, "version", HEADRACE_VERSION);
+    put_bool(out, "memory_only", api->cfg.micro);
     put_time(out, "started", api->started_ns);
     put_time(out, "now", now_ns());
     hrp_put_fmt(out, ",\"streams\":[");

@@ -145,8 +145,8 @@ function drawTotals(answer, lines) {
 
 function drawReadiness(answer) {
   const pill = byId('readiness')
-  setText(pill, answer.ready ? 'ready' : `not storing: ${answer.reason || 'no reason given'}`)
-  pill.dataset.tone = answer.ready ? 'good' : 'bad'
+  setText(pill, !answer.ready ? `not storing: ${answer.reason || 'no reason given'}` : answer.memory_only ? 'for tests: in memory only' : 'ready')
+  pill.dataset.tone = !answer.ready ? 'bad' : answer.memory_only ? 'warn' : 'good'
   byId('trouble').hidden = true
   document.body.removeAttribute('data-stale')
   setText(byId('version'), `headraced ${answer.version}, up ${duration((nowMs() - Date.parse(answer.started)) / 1000)}`)

@@ -18,12 +18,15 @@ export async function until(what, fn) {
 
 export class Daemon {
   folder = mkdtempSync(join(tmpdir(), 'headrace-page.'))
+  args
+
+  constructor(...args) { this.args = args }
 
   async start() {
     const ports = join(this.folder, 'ports')
     const log = openSync(join(this.folder, 'log'), 'a')
     this.process = spawn(bin('headraced'), ['--data-dir', join(this.folder, 'data'), '--ingest', '127.0.0.1:0', '--http', '127.0.0.1:0',
-      '--ports-file', ports, '--file-sink', join(this.folder, 'files')], { stdio: ['ignore', log, log] })
+      '--ports-file', ports, '--file-sink', join(this.folder, 'files'), ...this.args], { stdio: ['ignore', log, log] })
     closeSync(log)
     this.ended = new Promise((resolve) => this.process.once('exit', (status, signal) => resolve(status ?? signal)))
     const found = await until('headraced writes its ports', () => {

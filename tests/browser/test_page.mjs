@@ -41,6 +41,15 @@ const tests = {
     quiet(page)
   },
 
+  async 'a collector without a disk says so'() {
+    const micro = await new Daemon('--micro').start()
+    const page = await browser.page()
+    await page.goto(micro.http)
+    await page.until(() => document.getElementById('readiness').innerText === 'for tests: in memory only')
+    assert.equal(await page.value(() => document.getElementById('readiness').dataset.tone), 'warn')
+    await micro.stop()
+  },
+
   async 'it shows what the API says'() {
     const page = await browser.page()
     await page.goto(daemon.http)

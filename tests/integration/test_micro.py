@@ -98,6 +98,7 @@ class TestMicro(unittest.TestCase):
         with Micro() as d:
             self.assertIn("event=memory_only", d.log())
             self.assertTrue(d.json("/micro/all")["memory_only"])
+            self.assertIs(d.json("/api/v1/streams")["memory_only"], True)
             self.assertIn(b"headrace_memory_only 1\n", d.get("/metrics"))
 
     def test_paths(self):
