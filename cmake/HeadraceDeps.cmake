@@ -4,6 +4,7 @@ find_package(Threads REQUIRED)
 pkg_check_modules(LIBUV REQUIRED IMPORTED_TARGET libuv)
 pkg_check_modules(PROTOBUFC REQUIRED IMPORTED_TARGET libprotobuf-c)
 pkg_check_modules(LZ4 REQUIRED IMPORTED_TARGET liblz4)
+pkg_check_modules(OPENSSL REQUIRED IMPORTED_TARGET openssl) # TLS; in libheadrace-tls and the collector alone
 pkg_check_modules(XXHASH REQUIRED libxxhash) # its header only, inlined
 find_program(PROTOC protoc REQUIRED)
 find_program(PROTOC_C protoc-c REQUIRED)

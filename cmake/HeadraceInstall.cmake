@@ -3,7 +3,7 @@
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/headrace)
 
-install(TARGETS headrace_shared headrace_static headrace_test_shared protoc-gen-headrace EXPORT headrace
+install(TARGETS headrace_shared headrace_static headrace_tls_shared headrace_test_shared protoc-gen-headrace EXPORT headrace
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk NAMELINK_COMPONENT sdk
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT sdk
     RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT sdk)

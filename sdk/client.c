@@ -4,6 +4,7 @@
 #include "alloc.h"
 #include "clients.h"
 #include "clock.h"
+#include "tls.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -42,6 +43,8 @@ static int divert(hr_options *opt, struct hr_error *err)
     r = hr_options_set(opt, "url", url, err);
     if (r == 0)
         r = hr_options_set(opt, "spool_dir", "", err);
+    if (r == 0)
+        r = hr_options_set(opt, "tls", "false", err);
     return r == 0 ? hr_options_set(opt, "token", "", err) : r;
 }
 
@@ -140,6 +143,8 @@ static int open_parts(hr_client *c, const hr_options *opt, bool drain, struct hr
     const char *dir;
     int r = take_options(c, opt, drain, err);
 
+    if (r == 0)
+        r = hrs_tls_load(c->opt, &c->tls, err);
     if (r != 0)
         return r;
     dir = c->opt->text[HRS_OPT_spool_dir];

@@ -16,12 +16,14 @@ struct hrs_own_lane {
 };
 
 struct hrs_sender;
+struct hrp_tls_ops;
 struct hr_client {
-    hr_options *opt;                    /* fixed since open, as the next four */
+    hr_options *opt;                    /* fixed since open, as the next five */
     uint64_t serial;                    /* never used twice in a process */
     uint32_t fork_count;                /* of the process that opened it */
     uint64_t ring_bytes;
     struct hrs_dir dir;                 /* fd -1: memory only */
+    const struct hrp_tls_ops *tls;      /* NULL: the option is off */
     struct hr_client *next;             /* list of open clients, its mutex */
     struct hrs_stats stats;             /* any thread */
 

@@ -44,6 +44,8 @@ static void look_at_connection(struct hrs_notice *no)
     if (connected == no->connected)
         return;
     no->connected = connected;
+    if (connected && no->opt->number[HRS_OPT_tls] != 0 && no->opt->number[HRS_OPT_tls_verify] == 0)
+        tell(no, HR_LEVEL_WARNING, "tls_verify is off: nobody checks that %s is the collector", no->opt->text[HRS_OPT_url]);
     if (connected)
         tell(no, HR_LEVEL_INFO, "connected to %s%s", no->opt->text[HRS_OPT_url],
              no->agent->conn.memory_only ? ", which keeps events in memory only" : "");

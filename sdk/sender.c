@@ -343,7 +343,7 @@ static int set_up(struct hrs_sender *s)
                    &c->stats, seed);
     s->agent.release = release_folder;
     s->agent.arg = s;
-    hrs_link_init(&s->link, &s->loop, &s->agent.conn);
+    hrs_link_init(&s->link, &s->loop, &s->agent.conn, c->opt, c->tls);
     hrs_notice_init(&s->notice, c, c->opt, &s->agent);
     s->idle_ns = MS;
     s->last_mono_ns = hrs_mono_ns();
