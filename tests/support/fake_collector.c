@@ -47,7 +47,7 @@ struct fake_collector {
     int listen_fd, wake[2];
     uint16_t port;
     char url[64];
-    bool stop, pause, paused, refuse, keep_rows;
+    bool running, stop, pause, paused, refuse, keep_rows;
     uint64_t window;
     struct hrp_id generation;
     enum fake_verdict (*on_batch)(void *arg, const struct hrp_batch_head *h, uint64_t nth);
@@ -498,6 +498,8 @@ static void *run(void *arg)
     char byte[64];
 
     pthread_mutex_lock(&fc->mutex);
+    fc->running = true;
+    pthread_cond_broadcast(&fc->changed);
     while (!fc->stop) {
         fds[0] = (struct pollfd){fc->wake[0], POLLIN, 0};
         fds[1] = (struct pollfd){fc->listen_fd, POLLIN, 0};
@@ -539,6 +541,10 @@ struct fake_collector *fake_collector_start(void)
         return NULL;
     }
     snprintf(fc->url, sizeof fc->url, "headrace://127.0.0.1:%u", fc->port);
+    pthread_mutex_lock(&fc->mutex); /* a thread that starts allocates, and a test may fork: AddressSanitizer's locks go into the child */
+    while (!fc->running)
+        pthread_cond_wait(&fc->changed, &fc->mutex);
+    pthread_mutex_unlock(&fc->mutex);
     return fc;
 }
 
