@@ -1,4 +1,4 @@
-/* One producer's socket: bytes to its session and from it, and an orderly end.
+/* One producer's socket: bytes to its session and from it (through conn_tls.c, if the port speaks TLS), and an orderly end.
  *
  * A session that has closed may have said why (Goaway). Closing a socket that holds unread bytes makes the kernel send a
  * reset, which throws away what the peer has not read yet; so a connection lingers: its own side is shut down, and what the
@@ -22,6 +22,7 @@ static void conn_closed(uv_handle_t *h)
     wrk->counters.sessions_closed++;
     hrp_buf_fini(&conn->writing);
     hrd_session_free(conn->ses);
+    conn_tls_close(conn->tls);
     hrp_free(conn);
     worker_conn_gone(wrk);
 }
@@ -43,13 +44,26 @@ static void on_alloc(uv_handle_t *h, size_t wanted, uv_buf_t *buf)
     *buf = uv_buf_init(conn->wrk->buf, WORKER_READ_BYTES);
 }
 
+/* TLS on a plain port: worth a better word than "not a frame". */
+static bool speaks_tls(struct hrd_conn *conn, const char *p, size_t n)
+{
+    bool first = !conn->heard;
+
+    conn->heard = true;
+    return first && hrp_tls_like(p, n);
+}
+
 static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
 {
     struct hrd_conn *conn = s->data;
 
     if (n == 0)
         return;
-    if (n > 0) {
+    if (n > 0 && conn->tls != NULL) {
+        conn_tls_input(conn, buf->base, (size_t)n);
+    } else if (n > 0 && speaks_tls(conn, buf->base, (size_t)n)) {
+        hrd_session_goaway(conn->ses, HR_EPROTO, "this port does not speak TLS", 1000);
+    } else if (n > 0) {
         hrd_session_input(conn->ses, buf->base, (size_t)n, worker_mono_ns(), worker_wall_ns());
     } else {
         conn->peer_gone = true;
@@ -89,15 +103,31 @@ static void on_written(uv_write_t *req, int status)
 }
 
 /* The session's bytes are lent whole, and it goes on with an empty buffer: no copy. */
-static void write_output(struct hrd_conn *conn)
+static int fill(struct hrd_conn *conn)
 {
     struct hrp_buf *out = hrd_session_output(conn->ses), spare = conn->writing;
-    uv_buf_t b;
 
-    if (conn->busy || conn->peer_gone || out->n == 0)
-        return;
+    if (conn->tls != NULL)
+        return conn_tls_fill(conn);
     conn->writing = *out;
     *out = spare;
+    return 0;
+}
+
+static void write_output(struct hrd_conn *conn)
+{
+    uv_buf_t b;
+    int r;
+
+    if (conn->busy || conn->peer_gone)
+        return;
+    r = fill(conn);
+    if (r != 0) {
+        conn->peer_gone = true;
+        hrd_session_lost(conn->ses, hr_strerror(r));
+    }
+    if (r != 0 || conn->writing.n == 0)
+        return;
     b = uv_buf_init((char *)conn->writing.p, (unsigned)conn->writing.n);
     conn->write.data = conn;
     conn->busy = true;
@@ -137,6 +167,8 @@ static void linger(struct hrd_conn *conn)
         return;
     }
     conn_read(conn, true);
+    conn_tls_bye(conn);
+    write_output(conn);
     if (conn->busy || hrd_session_output(conn->ses)->n != 0 || conn->shut)
         return;
     conn->shut = true;
@@ -260,6 +292,8 @@ void conn_open(struct hrd_worker *wrk, struct hrd_conn_msg *msg)
         return;
     }
     msg->fd = -1;
+    conn->tls = msg->tls;
+    msg->tls = NULL;
     uv_tcp_nodelay(&conn->tcp, 1);
     uv_tcp_keepalive(&conn->tcp, 1, KEEP_ALIVE_S);
     hrd_slog(HRD_DEBUG, "session_opened", "peer=%s", conn->peer);

@@ -11,6 +11,7 @@
 #include "registry.h"
 #include "slog.h"
 #include "status.h"
+#include "tls_ops.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -31,7 +32,7 @@ struct daemon {
     const struct hrd_config *cfg;
     uv_loop_t loop;
     struct hrd_mailbox inbox;
-    uv_signal_t sigterm, sigint;
+    uv_signal_t sigterm, sigint, sighup;
     uv_timer_t drain;
     struct hrd_log *log;
     struct hrd_registry *registry;
@@ -135,6 +136,47 @@ static void on_signal(uv_signal_t *h, int sig)
     uv_signal_stop(&d->sigterm);
     uv_signal_stop(&d->sigint);
     begin_stop(d);
+}
+
+/* ---- TLS ---- */
+
+static bool wants_tls(const struct hrd_config *cfg)
+{
+    return cfg->tls_cert[0] != '\0' || cfg->tls_key[0] != '\0' || cfg->tls_client_ca[0] != '\0';
+}
+
+static int load_tls(struct daemon *d, struct hr_error *err)
+{
+    struct hrp_tls_settings s = {.server = true, .cert = d->cfg->tls_cert, .key = d->cfg->tls_key, .ca = d->cfg->tls_client_ca};
+    struct hrp_tls_ctx *ctx;
+    int r = HRP_TLS_SYMBOL.ctx_new(&s, &ctx, err);
+
+    if (r == 0)
+        hrd_listener_tls(d->listener, ctx);
+    return r;
+}
+
+/* Certificates are renewed more often than collectors are restarted. What can't be read leaves the old ones in use. */
+static void on_hup(uv_signal_t *h, int sig)
+{
+    struct daemon *d = h->data;
+    struct hr_error err = {0, ""};
+
+    if (d->listener == NULL)
+        return;
+    if (load_tls(d, &err) == 0)
+        hrd_slog(HRD_INFO, "tls_reloaded", "tls_cert=%s", d->cfg->tls_cert);
+    else
+        hrd_slog(HRD_ERROR, "tls_not_reloaded", "why=%s", err.text);
+}
+
+/* The daemon ends of SIGHUP as ever when there is nothing to read again. */
+static int start_tls(struct daemon *d, struct hr_error *err)
+{
+    if (!wants_tls(d->cfg))
+        return 0;
+    uv_signal_start(&d->sighup, on_hup, SIGHUP);
+    return load_tls(d, err);
 }
 
 /* ---- mail ---- */
@@ -351,8 +393,9 @@ static void say_listening(const struct daemon *d, const char *host)
 {
     const char *api = d->api_host;
 
-    hrd_slog(HRD_INFO, "listening", "ingest=headrace://%s%s%s:%u http=http://%s%s%s:%u/", open_bracket(host), host,
-             close_bracket(host), hrd_listener_port(d->listener), open_bracket(api), api, close_bracket(api), hrd_api_port(d->api));
+    hrd_slog(HRD_INFO, "listening", "ingest=headrace://%s%s%s:%u http=http://%s%s%s:%u/ tls=%s", open_bracket(host), host,
+             close_bracket(host), hrd_listener_port(d->listener), open_bracket(api), api, close_bracket(api), hrd_api_port(d->api),
+             wants_tls(d->cfg) ? "yes" : "no");
 }
 
 static int start_doors(struct daemon *d, struct hr_error *err)
@@ -376,6 +419,8 @@ static int start_doors(struct daemon *d, struct hr_error *err)
         r = hrd_address_parse(d->cfg->ingest, host, sizeof host, &port, err);
     if (r == 0)
         r = hrd_listener_open(&d->loop, host, port, d->workers, d->n_workers, &d->listener, err);
+    if (r == 0)
+        r = start_tls(d, err);
     if (r == 0)
         say_listening(d, host);
     return r;
@@ -425,8 +470,9 @@ static int open_main(struct daemon *d, struct hr_error *err)
         return hr_error_set(err, HR_ENOMEM, "main loop: %s", hr_strerror(HR_ENOMEM));
     uv_signal_init(&d->loop, &d->sigterm);
     uv_signal_init(&d->loop, &d->sigint);
+    uv_signal_init(&d->loop, &d->sighup);
     uv_timer_init(&d->loop, &d->drain);
-    d->sigterm.data = d->sigint.data = d->drain.data = d;
+    d->sigterm.data = d->sigint.data = d->sighup.data = d->drain.data = d;
     if (hrd_mailbox_open(&d->inbox, &d->loop, 0, on_mail, d) != 0)
         return hr_error_set(err, HR_ENOMEM, "main loop: %s", hr_strerror(HR_ENOMEM));
     hrd_mailbox_claim(&d->inbox);
@@ -470,6 +516,7 @@ static void close_all(struct daemon *d)
     hrd_mailbox_close(&d->inbox);
     uv_close((uv_handle_t *)&d->sigterm, NULL);
     uv_close((uv_handle_t *)&d->sigint, NULL);
+    uv_close((uv_handle_t *)&d->sighup, NULL);
     uv_close((uv_handle_t *)&d->drain, NULL);
     uv_run(&d->loop, UV_RUN_DEFAULT);
     uv_loop_close(&d->loop);

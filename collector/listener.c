@@ -1,6 +1,7 @@
 #include "listener.h"
 #include "alloc.h"
 #include "slog.h"
+#include "tls_ops.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@ struct hrd_listener {
     uv_timer_t pause;
     int fd;
     uint16_t port;
+    struct hrp_tls_ctx *tls;         /* NULL: plain */
     struct hrd_worker *const *workers;
     unsigned n_workers, next;
     unsigned n_handles;              /* not yet closed */
@@ -34,6 +36,10 @@ static void hand_over(struct hrd_listener *lis, int fd, const struct sockaddr_st
         return;
     }
     m->fd = fd;
+    if (lis->tls != NULL && HRP_TLS_SYMBOL.open(lis->tls, "", &m->tls) != 0) {
+        hrd_msg_free(&m->msg);
+        return;
+    }
     uv_ip_name((const struct sockaddr *)from, ip, sizeof ip);
     /* the port has the same place in both families */
     snprintf(m->peer, sizeof m->peer, from->ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", ip, ntohs(in6->sin6_port));
@@ -167,6 +173,12 @@ int hrd_listener_open(uv_loop_t *loop, const char *host, uint16_t port, struct h
     return 0;
 }
 
+void hrd_listener_tls(struct hrd_listener *lis, struct hrp_tls_ctx *ctx)
+{
+    HRP_TLS_SYMBOL.ctx_free(lis->tls);
+    lis->tls = ctx;
+}
+
 uint16_t hrd_listener_port(const struct hrd_listener *lis) { return lis->port; }
 
 static void on_closed(uv_handle_t *h)
@@ -176,6 +188,7 @@ static void on_closed(uv_handle_t *h)
     if (--lis->n_handles != 0)
         return;
     close(lis->fd);
+    HRP_TLS_SYMBOL.ctx_free(lis->tls);
     hrp_free(lis);
 }
 

@@ -27,6 +27,7 @@ static void conn_msg_free(struct hrd_msg *msg)
 
     if (m->fd >= 0)
         close(m->fd);
+    conn_tls_close(m->tls);
     hrp_free(m);
 }
 

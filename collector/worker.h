@@ -12,6 +12,7 @@
 #include "mailbox.h"
 #include "session.h"
 struct hrd_worker;
+struct hrp_tls;
 
 struct hrd_worker_cfg {                  /* copied; what it points to is borrowed until join */
     unsigned slot;                       /* of its counters at main */
@@ -24,6 +25,7 @@ struct hrd_worker_cfg {                  /* copied; what it points to is borrowe
 struct hrd_conn_msg {
     struct hrd_msg msg;
     int fd;
+    struct hrp_tls *tls;                 /* NULL: plain */
     char peer[64];
 };
 struct hrd_conn_msg *hrd_conn_msg_new(void);

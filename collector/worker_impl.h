@@ -2,6 +2,7 @@
 #ifndef HRD_WORKER_IMPL_H
 #define HRD_WORKER_IMPL_H
 #include "keeper.h"
+#include "tls_ops.h"
 #include "worker.h"
 
 enum worker_state { WORKER_SERVING, WORKER_DRAINING, WORKER_STOPPING };
@@ -12,8 +13,9 @@ struct hrd_conn {
     uv_shutdown_t shutdown;
     struct hrd_worker *wrk;
     struct hrd_session *ses;
+    struct hrp_tls *tls;                 /* NULL: plain */
     struct hrp_buf writing;              /* lent to the loop while `busy` */
-    bool busy, reading, shut, peer_gone, closing;
+    bool busy, reading, shut, peer_gone, closing, bye_said, heard;
     bool dirty;                          /* in wrk->dirty */
     struct hrd_conn *next_dirty;
     uint32_t slot;                       /* in wrk->conns */
@@ -56,4 +58,10 @@ void conn_beat(struct hrd_conn *conn, int64_t now_mono_ns);
 void conn_goaway(struct hrd_conn *conn, int code, const char *why);
 void conn_abort(struct hrd_conn *conn, const char *why);
 void conn_read(struct hrd_conn *conn, bool on);
+
+/* conn_tls.c: of a connection with `tls` */
+void conn_tls_input(struct hrd_conn *conn, const void *p, size_t n); /* may end the session, or TLS (then `tls` is NULL) */
+int conn_tls_fill(struct hrd_conn *conn);      /* the session's output and TLS's own words, as ciphertext, into `writing` */
+void conn_tls_bye(struct hrd_conn *conn);      /* once; NULL is fine */
+void conn_tls_close(struct hrp_tls *state);
 #endif
