@@ -83,7 +83,7 @@ class Install(unittest.TestCase):
         run("cmake", "-S", CONSUMER, "-B", build, f"-DCMAKE_PREFIX_PATH={self.prefix}", f"-DCMAKE_C_FLAGS={FLAGS}", f"-DCMAKE_CXX_FLAGS={FLAGS}",
             env=self.env)
         run("cmake", "--build", build, "-j2", env=self.env)
-        for program in ["in_c", "in_c_static", "in_cxx"]:
+        for program in ["in_c", "in_c_static", "in_cxx", "in_test"]:
             with self.subTest(program):
                 self.runs(os.path.join(build, program))
         self.assertNotIn("libheadrace", run("readelf", "-d", os.path.join(build, "in_c_static")))

@@ -200,6 +200,7 @@ class Inside(unittest.TestCase):
         cls = placed()["order.Cancelled"]
         with Collector() as collector, headrace.Client() as client:
             client.log(cls(id="A-1"))
+            client.flush(30) # what threads are doing with memory at a fork, a sanitizer hands down to the child
             fork = multiprocessing.get_context("fork")
             q = fork.SimpleQueue()
             p = fork.Process(target=child, args=(q,))
