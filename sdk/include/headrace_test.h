@@ -13,7 +13,8 @@
  *
  * Events go the whole way that they go in production: the generated function, the thread's lane, the sender, columns, the
  * wire, the schema's rules. Only the collector is another: a thread of this process, on a port of the loopback address, that
- * keeps rows in memory. Rules with patterns (RE2) are not checked here; `headraced --micro` checks them, too.
+ * keeps rows in memory, all of them until hr_test_reset. Rules with patterns (RE2) are not checked here, and what a collector would
+ * hash is seen in clear; `headraced --micro` does both.
  *
  * The application may open its clients itself, with its own options: hr_test_open puts HR_TEST=url into the environment, and
  * while that is set, hr_open sends there and keeps nothing on disk, whatever its options say. Each client of the process is
@@ -32,7 +33,7 @@ extern "C" {
 
 typedef struct hr_test hr_test;
 
-/* Start the collector. ret_client, unless NULL, gets a client of it, which hr_test_close closes. HR_EIO: no port; HR_ENOMEM. */
+/* Start the collector; before other threads read the environment, which setenv changes. ret_client, unless NULL, gets a client of it, which hr_test_close closes. HR_EIO: no port; HR_ENOMEM. */
 HR_API int hr_test_open(hr_test **ret, hr_client **ret_client, struct hr_error *err);
 /* Close the client, stop the collector, take HR_TEST out of the environment, free t. The application's own clients are to be
  * closed before. NULL is fine. Returns 0, or what went wrong on the way of any event: HR_EPROTO, HR_ECORRUPT, HR_ENOMEM. */
