@@ -86,16 +86,13 @@ class Client:
             raise EventError(f"an event is a protobuf message, not {type(event).__name__}") from None
         except Exception as e:  # EncodeError: a required field is missing
             raise EventError(f"{event.DESCRIPTOR.full_name}: {e}") from e
-        return self.log_wire(type_of(event.DESCRIPTOR), row, time=time)
+        r = self._log_wire(self._client or self._handle(), type_of(event.DESCRIPTOR), 0 if time is None else _time_ns(time), row, len(row))
+        return r == 0 or _refused(r)
 
     def log_wire(self, type_, row, *, time=None):
         """The same from protobuf bytes; type_: headrace.type_of(SomeMessage.DESCRIPTOR)."""
         r = self._log_wire(self._handle(), type_, _time_ns(time), row, len(row))
-        if r == 0:
-            return True
-        if r in DROPPED:
-            return False
-        raise Error(r)
+        return r == 0 or _refused(r)
 
     def flush(self, timeout=5.0):
         """Wait until all that was logged is acknowledged as durable. TimeoutError, after so many seconds."""
@@ -145,6 +142,12 @@ class Client:
             self.close(0)
         except Exception:
             pass  # nobody can be told any more
+
+
+def _refused(code):
+    if code in DROPPED:
+        return False
+    raise Error(code)
 
 
 def _tell(logger, level, line):
