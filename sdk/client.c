@@ -246,6 +246,14 @@ int hr_flush_all(int64_t timeout_ms)
     return first;
 }
 
+void hrs_client_exit(hr_client *c, int64_t since_mono_ns)
+{
+    int64_t left_ms = c->opt->number[HRS_OPT_exit_ms] - (clock_ns(CLOCK_MONOTONIC) - since_mono_ns) / 1000000;
+
+    if (c->inc != NULL && left_ms > 0)
+        hr_flush(c, left_ms);
+}
+
 int hr_close(hr_client *client, int64_t timeout_ms)
 {
     int r;

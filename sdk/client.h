@@ -49,6 +49,8 @@ extern _Atomic uint32_t hrs_forks;      /* +1 in a forked child */
 int hrs_client_enter(hr_client *c, hr_type *type, struct hrs_lane **ret_lane, uint32_t *ret_index);
 bool hrs_client_alive(const hr_client *c); /* opened in this process, not in its parent */
 struct hrs_own_lane *hrs_client_lane(hr_client *c, int *ret_err); /* makes or reuses one for the calling thread */
+/* At exit: waits for the client's events until its exit_ms have passed since then. */
+void hrs_client_exit(hr_client *c, int64_t since_mono_ns);
 void hrs_client_lane_leave(uint64_t serial, struct hrs_own_lane *lane);
 
 int hrs_sender_start(hr_client *c, struct hrs_sender **ret);

@@ -3,8 +3,11 @@
 #include "alloc.h"
 #include "client.h"
 #include "clients.h"
+#include "link.h"
 #include "type.h"
+#include <dlfcn.h>
 #include <errno.h>
+#include <stdlib.h>
 
 _Atomic uint64_t hrs_epoch = 1;
 _Atomic uint32_t hrs_forks;
@@ -57,8 +60,31 @@ static void after_fork_child(void)
     after_fork_parent();
 }
 
+/* Holding the list: a client that is closed meanwhile is not freed under us. */
+static void at_exit(void)
+{
+    int64_t since_mono_ns = hrs_mono_ns();
+
+    pthread_mutex_lock(&clients_mutex);
+    for (hr_client *c = clients; c != NULL; c = c->next)
+        hrs_client_exit(c, since_mono_ns);
+    pthread_mutex_unlock(&clients_mutex);
+}
+
+/* Threads that have logged run thread_ends at their end, and the sender runs: the code must stay when a plugin that brought
+ * us in, by our shared object or with us inside, is closed. In a program, where nothing can be closed, this finds nothing. */
+static void pin(void)
+{
+    Dl_info me;
+
+    if (dladdr(&clients_mutex, &me) != 0 && me.dli_fname != NULL)
+        (void)dlopen(me.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+}
+
 static void set_up(void)
 {
+    pin();
+    (void)atexit(at_exit); /* without memory for it an exit does not wait */
     key_err = pthread_key_create(&key, thread_ends);
     if (key_err == 0)
         key_err = pthread_atfork(before_fork, after_fork_parent, after_fork_child);
