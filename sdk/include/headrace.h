@@ -21,7 +21,8 @@
  *         hr_options_free(opt);
  *     }
  *
- * C99 and C++ clean. Every function may be called from any thread unless it says otherwise. */
+ * C99 and C++ clean. Every function may be called from any thread unless it says otherwise, and none from a signal handler: that
+ * would write where the call it interrupted is writing. In a forked child the parent's clients answer HR_EFORK; open another there. */
 #ifndef HEADRACE_H
 #define HEADRACE_H
 
@@ -75,7 +76,8 @@ HR_API const char *hr_level_name(enum hr_level level); /* "error", "warning", "i
 /* Open a client: takes the spool folder, adopts what dead processes left there, starts the sender thread.
  * Does not wait for the collector. opt NULL: all defaults. HEADRACE_URL in the environment stands in for an unset "url",
  * HEADRACE_SPOOL for an unset "spool_dir". HR_TEST=URL in the environment goes before all: events go there, without a token
- * and without a spool folder (headrace_test.h, headraced --micro). The options are copied. Errors: HR_EINVAL, HR_EIO, HR_ENOSPC, HR_ENOMEM. */
+ * and without a spool folder (headrace_test.h, headraced --micro). The options are copied. Errors: HR_EINVAL, HR_EIO, HR_ENOSPC, HR_ENOMEM;
+ * with "tls" also HR_ENOENT: libheadrace-tls.so is not installed. A client that is still open at exit is waited for, "exit_ms" at most. */
 HR_API int hr_open(const hr_options *opt, hr_client **ret, struct hr_error *err);
 /* Wait until every event whose log call returned before this call is acknowledged as durable by the collector.
  * timeout_ms >= 0. HR_ETIMEOUT: some are not yet; they stay in the spool (or in memory) and are still sent. */

@@ -52,6 +52,11 @@ class Install(unittest.TestCase):
         self.assertIn("hr_test_open", names)
         self.assertEqual([n for n in names if not n.startswith("hr_test_")], [])
 
+    def test_tls_is_beside_it_and_exports_one_table(self):
+        names = [line.split()[-1] for line in run("nm", "-D", "--defined-only", os.path.join(self.lib, "libheadrace-tls.so.1")).splitlines()]
+        self.assertEqual(names, ["headrace_tls_ops_1"])
+        self.assertIn("[$ORIGIN]", run("readelf", "-d", self.so)) # so that dlopen finds it there
+
     def test_it_cannot_print_or_end_its_process(self):
         if FLAGS:
             self.skipTest("built with " + FLAGS)
