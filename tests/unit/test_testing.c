@@ -118,6 +118,9 @@ static void differences_are_told_by_their_place(void **state)
          "coupon: expected 7, got nothing\nitems[0].price: expected 4, got 3\nitems[1]: expected nothing, got {\"name\":\"tea\"}\n"
          "stock.a: expected 2, got 1\nstate: expected \"STATE_PAID\", got \"STATE_UNKNOWN\"");
     says(f, hr_test_expect(f->t, "order.Placed", NULL), 0, ""); /* what did not match was not taken */
+    row = (struct order_placed){.id = hr_str("A-1"), .has_coupon = true, .stock = stock, .n_stock = 1};
+    assert_int_equal(order_placed_log(f->client, &row), 0);
+    says(f, hr_test_expect(f->t, "order.Placed", "{\"id\": \"A-1\"}"), HR_EROW, "coupon: expected nothing, got 0\nstock: expected nothing, got {\"a\":1}");
 }
 
 static void what_cannot_be_expected_is_said(void **state)
